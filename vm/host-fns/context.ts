@@ -1,0 +1,53 @@
+/** Read-only facts about the call: who, with what, in which block. */
+import type { HostPrice } from "../metering/schedule.ts";
+import type { HostCall } from "./host.ts";
+
+const AMOUNT_SIZE = 16;
+const utf8 = new TextEncoder();
+
+function writeFact(call: HostCall, price: HostPrice, out: number, fact: Uint8Array): void {
+  call.checkRegion(out, fact.length);
+  call.charge(price.base);
+  call.write(out, fact);
+}
+
+export function selfAddress(call: HostCall, price: HostPrice, out: number): void {
+  writeFact(call, price, out, call.host.context.self);
+}
+
+export function caller(call: HostCall, price: HostPrice, out: number): void {
+  writeFact(call, price, out, call.host.context.caller);
+}
+
+export function signer(call: HostCall, price: HostPrice, out: number): void {
+  writeFact(call, price, out, call.host.context.signer);
+}
+
+export function value(call: HostCall, price: HostPrice, out: number): void {
+  const amount = new Uint8Array(AMOUNT_SIZE);
+  let rest = call.host.context.value;
+  for (let i = 0; i < AMOUNT_SIZE; i++, rest >>= 8n) amount[i] = Number(rest & 0xffn);
+  writeFact(call, price, out, amount);
+}
+
+export function blockHeight(call: HostCall, price: HostPrice): bigint {
+  call.charge(price.base);
+  return BigInt(call.host.context.blockHeight);
+}
+
+export function blockTime(call: HostCall, price: HostPrice): bigint {
+  call.charge(price.base);
+  return BigInt(call.host.context.blockTime);
+}
+
+export function chainId(call: HostCall, price: HostPrice, out: number, capacity: number): number {
+  const name = utf8.encode(call.host.context.chainId);
+  call.checkRegion(out, capacity);
+  call.charge(price.base + price.perByte * name.length);
+  return call.giveResult(out, capacity, name);
+}
+
+export function gasLeft(call: HostCall, price: HostPrice): bigint {
+  call.charge(price.base);
+  return BigInt(call.gas);
+}

@@ -1,0 +1,386 @@
+/**
+ * Validates one function body in one pass with an operand stack and a control stack: the algorithm of the Wasm core spec,
+ * appendix, section 7.3. Both stacks are explicit, so nesting never reaches the native stack.
+ *
+ * By-product: the largest operand height, which the logical stack limit is made of.
+ */
+import { InstructionReader } from "./instruction-reader.ts";
+import {
+  EMPTY_BLOCK_TYPE,
+  type FunctionBody,
+  type FunctionType,
+  type Module,
+  typeOfFunction,
+  type ValueType,
+  valueType,
+} from "./module.ts";
+import { ModuleError } from "./module-error.ts";
+import { op } from "./opcodes.ts";
+import { NESTING_MAX } from "./profile.ts";
+
+/** The bottom type: an operand of code that is never reached. */
+const UNKNOWN = 0;
+type Operand = ValueType | typeof UNKNOWN;
+
+interface Frame {
+  /** The opcode that opened the block; `block` for the function itself. */
+  readonly opcode: number;
+  readonly type: FunctionType;
+  /** Operand height at the start of the block, parameters taken off. */
+  readonly height: number;
+  unreachable: boolean;
+}
+
+export interface FunctionFacts {
+  /** Largest number of operands at any place of the body. */
+  readonly operandHeightMax: number;
+}
+
+const { i32, i64 } = valueType;
+const noTypes: readonly ValueType[] = [];
+const blockTypes = new Map<number, FunctionType>([
+  [EMPTY_BLOCK_TYPE, { params: noTypes, results: noTypes }],
+  [i32 - 0x80, { params: noTypes, results: [i32] }],
+  [i64 - 0x80, { params: noTypes, results: [i64] }],
+]);
+
+/** Throws `ModuleError` naming the function, the opcode and the offset. */
+export function validateFunction(module: Module, functionIndex: number, type: FunctionType, body: FunctionBody) {
+  const validator = new FunctionValidator(module, type, body);
+  try {
+    return validator.run();
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error;
+    const functionName = module.functionNames.get(functionIndex);
+    const opcode = validator.instructions.opcode?.name;
+    throw error.at({
+      functionIndex,
+      ...(functionName === undefined ? {} : { functionName }),
+      ...(opcode === undefined ? {} : { opcode }),
+    });
+  }
+}
+
+class FunctionValidator {
+  readonly instructions: InstructionReader;
+  readonly #module: Module;
+  readonly #locals: ValueType[];
+  readonly #operands: Operand[] = [];
+  readonly #frames: Frame[] = [];
+  #operandHeightMax = 0;
+
+  constructor(module: Module, type: FunctionType, body: FunctionBody) {
+    this.#module = module;
+    this.instructions = new InstructionReader(module.bytes, body.start, body.end);
+    this.#locals = [...type.params];
+    for (const { count, type: local } of body.locals) for (let i = 0; i < count; i++) this.#locals.push(local);
+    this.#frames.push({
+      opcode: op.block,
+      type: { params: noTypes, results: type.results },
+      height: 0,
+      unreachable: false,
+    });
+  }
+
+  run(): FunctionFacts {
+    const { instructions } = this;
+    while (this.#frames.length > 0) {
+      const { code, signature, align } = instructions.next();
+      if (signature !== undefined) {
+        if (align !== undefined) this.#checkAccess(align);
+        this.#checkIndices(code);
+        this.#apply(signature);
+      } else {
+        this.#contextual(code);
+      }
+      if (this.#operands.length > this.#operandHeightMax) this.#operandHeightMax = this.#operands.length;
+    }
+    if (!instructions.done)
+      this.#fail("code_after_end", "instructions follow the end of the body", instructions.nextOffset);
+    return { operandHeightMax: this.#operandHeightMax };
+  }
+
+  #fail(code: string, problem: string, offset = this.instructions.offset): never {
+    throw new ModuleError(code, problem, offset);
+  }
+
+  #push(type: Operand): void {
+    this.#operands.push(type);
+  }
+
+  #pushAll(types: readonly ValueType[]): void {
+    for (const type of types) this.#operands.push(type);
+  }
+
+  #pop(expected: Operand): Operand {
+    const frame = this.#frames.at(-1)!;
+    if (this.#operands.length === frame.height) {
+      if (frame.unreachable) return expected;
+      this.#fail("type_mismatch", `${typeName(expected)} expected, the operand stack is empty`);
+    }
+    const actual = this.#operands.pop()!;
+    if (actual !== expected && actual !== UNKNOWN && expected !== UNKNOWN) {
+      this.#fail("type_mismatch", `${typeName(expected)} expected, ${typeName(actual)} found`);
+    }
+    return actual === UNKNOWN ? expected : actual;
+  }
+
+  #popAll(types: readonly ValueType[]): void {
+    for (let i = types.length - 1; i >= 0; i--) this.#pop(types[i]!);
+  }
+
+  #apply(signature: string): void {
+    const colon = signature.indexOf(":");
+    for (let i = colon - 1; i >= 0; i--) this.#pop(signature[i] === "i" ? i32 : i64);
+    for (let i = colon + 1; i < signature.length; i++) this.#push(signature[i] === "i" ? i32 : i64);
+  }
+
+  #open(opcode: number, type: FunctionType): void {
+    if (this.#frames.length > NESTING_MAX) this.#fail("limit_nesting", `blocks nested deeper than ${NESTING_MAX}`);
+    this.#popAll(type.params);
+    this.#frames.push({ opcode, type, height: this.#operands.length, unreachable: false });
+    this.#pushAll(type.params);
+  }
+
+  #close(): Frame {
+    const frame = this.#frames.at(-1)!;
+    this.#popAll(frame.type.results);
+    if (this.#operands.length !== frame.height) {
+      this.#fail("type_mismatch", `${this.#operands.length - frame.height} operands too many at the end of the block`);
+    }
+    this.#frames.pop();
+    return frame;
+  }
+
+  #setUnreachable(): void {
+    const frame = this.#frames.at(-1)!;
+    this.#operands.length = frame.height;
+    frame.unreachable = true;
+  }
+
+  #blockType(): FunctionType {
+    const index = this.instructions.a;
+    const type = index < 0 ? blockTypes.get(index) : this.#module.types[index];
+    if (type !== undefined) return type;
+    if (index === 0x7d - 0x80 || index === 0x7c - 0x80) {
+      return this.#fail("float", "a block of floating-point type is not deterministic enough for a contract");
+    }
+    if (index === 0x7b - 0x80) return this.#fail("simd", "v128 is outside profile 1");
+    if (index === 0x70 - 0x80 || index === 0x6f - 0x80) {
+      return this.#fail("reference_types", "references as values are outside profile 1");
+    }
+    return this.#fail("unknown_type", `block type ${index} does not exist`);
+  }
+
+  /** What a branch to `label` carries. */
+  #labelTypes(label: number): readonly ValueType[] {
+    const frame = this.#frames.at(-1 - label);
+    if (frame === undefined)
+      return this.#fail("unknown_label", `label ${label}, ${this.#frames.length} blocks are open`);
+    return frame.opcode === op.loop ? frame.type.params : frame.type.results;
+  }
+
+  #local(): ValueType {
+    const type = this.#locals[this.instructions.a];
+    if (type === undefined) {
+      return this.#fail("unknown_local", `local ${this.instructions.a}, there are ${this.#locals.length}`);
+    }
+    return type;
+  }
+
+  #checkAccess(align: number): void {
+    if (this.#module.memory === null) this.#fail("unknown_memory", "the module has no memory");
+    if (this.instructions.a > align) {
+      this.#fail("alignment", `alignment 2^${this.instructions.a} above the natural 2^${align}`);
+    }
+  }
+
+  /** Index immediates of the instructions that have a fixed signature. */
+  #checkIndices(code: number): void {
+    const { a, b } = this.instructions;
+    const module = this.#module;
+    switch (code) {
+      case op.memorySize:
+      case op.memoryGrow:
+      case op.memoryCopy:
+      case op.memoryFill:
+      case op.memoryInit:
+        if (module.memory === null) this.#fail("unknown_memory", "the module has no memory");
+        if (code === op.memoryInit) this.#checkData(a);
+        return;
+      case op.dataDrop:
+        this.#checkData(a);
+        return;
+      case op.tableInit:
+        this.#checkElement(a);
+        this.#checkTable(b);
+        return;
+      case op.elemDrop:
+        this.#checkElement(a);
+        return;
+      case op.tableCopy:
+        this.#checkTable(a);
+        this.#checkTable(b);
+        return;
+    }
+  }
+
+  #checkData(index: number): void {
+    if (!this.#module.hasDataCount)
+      this.#fail("data_count", "the module uses data segments by number but gives no data count");
+    if (index >= this.#module.data.length) this.#fail("unknown_data", `data segment ${index} does not exist`);
+  }
+
+  #checkElement(index: number): void {
+    if (index >= this.#module.elements.length) this.#fail("unknown_element", `element segment ${index} does not exist`);
+  }
+
+  #checkTable(index: number): void {
+    if (index !== 0 || this.#module.table === null) this.#fail("unknown_table", `table ${index} does not exist`);
+  }
+
+  #contextual(code: number): void {
+    const { instructions } = this;
+    const module = this.#module;
+    switch (code) {
+      case op.unreachable:
+        this.#setUnreachable();
+        return;
+      case op.block:
+      case op.loop:
+        this.#open(code, this.#blockType());
+        return;
+      case op.if:
+        this.#pop(i32);
+        this.#open(code, this.#blockType());
+        return;
+      case op.else: {
+        if (this.#frames.at(-1)!.opcode !== op.if) this.#fail("unexpected_else", "else without if");
+        const { type } = this.#close();
+        this.#frames.push({ opcode: op.else, type, height: this.#operands.length, unreachable: false });
+        this.#pushAll(type.params);
+        return;
+      }
+      case op.end: {
+        const { opcode, type } = this.#close();
+        // An `if` without `else` passes its parameters through.
+        if (opcode === op.if && !sameTypes(type.params, type.results)) {
+          this.#fail("type_mismatch", "an if without else changes the operand types");
+        }
+        this.#pushAll(type.results);
+        return;
+      }
+      case op.br:
+        this.#popAll(this.#labelTypes(instructions.a));
+        this.#setUnreachable();
+        return;
+      case op.brIf: {
+        this.#pop(i32);
+        const types = this.#labelTypes(instructions.a);
+        this.#popAll(types);
+        this.#pushAll(types);
+        return;
+      }
+      case op.brTable:
+        this.#brTable();
+        return;
+      case op.return:
+        this.#popAll(this.#frames[0]!.type.results);
+        this.#setUnreachable();
+        return;
+      case op.call: {
+        const type = typeOfFunction(module, instructions.a);
+        if (type === undefined) return this.#fail("unknown_function", `function ${instructions.a} does not exist`);
+        this.#popAll(type.params);
+        this.#pushAll(type.results);
+        return;
+      }
+      case op.callIndirect: {
+        this.#checkTable(instructions.b);
+        const type = module.types[instructions.a];
+        if (type === undefined) return this.#fail("unknown_type", `type ${instructions.a} does not exist`);
+        this.#pop(i32);
+        this.#popAll(type.params);
+        this.#pushAll(type.results);
+        return;
+      }
+      case op.drop:
+        this.#pop(UNKNOWN);
+        return;
+      case op.select: {
+        this.#pop(i32);
+        const second = this.#pop(UNKNOWN);
+        this.#push(this.#pop(second));
+        return;
+      }
+      case op.selectTyped: {
+        const type = instructions.a;
+        if (type !== i32 && type !== i64) {
+          const float = type === 0x7d || type === 0x7c;
+          return float
+            ? this.#fail("float", "floating point is not deterministic enough for a contract")
+            : this.#fail("reference_types", "references as values are outside profile 1");
+        }
+        this.#pop(i32);
+        this.#pop(type);
+        this.#pop(type);
+        this.#push(type);
+        return;
+      }
+      case op.localGet:
+        this.#push(this.#local());
+        return;
+      case op.localSet:
+        this.#pop(this.#local());
+        return;
+      case op.localTee: {
+        const type = this.#local();
+        this.#pop(type);
+        this.#push(type);
+        return;
+      }
+      case op.globalGet:
+      case op.globalSet: {
+        const global = module.globals[instructions.a];
+        if (global === undefined) return this.#fail("unknown_global", `global ${instructions.a} does not exist`);
+        if (code === op.globalGet) {
+          this.#push(global.type);
+          return;
+        }
+        if (!global.mutable) this.#fail("immutable_global", `global ${instructions.a} is immutable`);
+        this.#pop(global.type);
+        return;
+      }
+    }
+    this.#fail("unknown_opcode", "instruction outside profile 1");
+  }
+
+  #brTable(): void {
+    const { labels } = this.instructions;
+    this.#pop(i32);
+    const defaultTypes = this.#labelTypes(labels.at(-1)!);
+    for (const label of labels) {
+      const types = this.#labelTypes(label);
+      if (types.length !== defaultTypes.length) {
+        this.#fail(
+          "type_mismatch",
+          `label ${label} carries ${types.length} values, the default ${defaultTypes.length}`,
+        );
+      }
+      // Popped operands go back as they were, since in unreachable code one may fit several types.
+      const popped: Operand[] = [];
+      for (let i = types.length - 1; i >= 0; i--) popped.push(this.#pop(types[i]!));
+      for (const operand of popped.reverse()) this.#push(operand);
+    }
+    this.#popAll(defaultTypes);
+    this.#setUnreachable();
+  }
+}
+
+function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {
+  return a.length === b.length && a.every((type, i) => type === b[i]);
+}
+
+function typeName(type: Operand): string {
+  return type === i32 ? "i32" : type === i64 ? "i64" : "a value";
+}
