@@ -1,0 +1,52 @@
+/**
+ * What the state holds, and under which keys:
+ *
+ *     "a" address            -> account: nonce, balance, code hash
+ *     "c" code hash          -> the Wasm module
+ *     "s" address, key       -> one storage entry of a contract
+ *
+ * All three are leaves of one tree, so the state root covers them.
+ */
+import * as borsh from "../../vm/borsh.ts";
+
+const accountCodec = borsh.struct({
+  nonce: borsh.safeU64,
+  balance: borsh.u128,
+  /** Present on contracts. */
+  codeHash: borsh.option(borsh.bytes32),
+});
+
+export type Account = borsh.Infer<typeof accountCodec>;
+
+export const emptyAccount: Account = { nonce: 0, balance: 0n, codeHash: null };
+
+export const BALANCE_MAX = (1n << 128n) - 1n;
+
+export function encodeAccount(account: Account): Uint8Array {
+  return borsh.encode(accountCodec, account);
+}
+
+export function decodeAccount(bytes: Uint8Array): Account {
+  return borsh.decode(accountCodec, bytes);
+}
+
+function prefixed(prefix: string, ...parts: Uint8Array[]): Uint8Array {
+  const key = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
+  key[0] = prefix.charCodeAt(0);
+  let at = 1;
+  for (const part of parts) {
+    key.set(part, at);
+    at += part.length;
+  }
+  return key;
+}
+
+export function accountKey(address: Uint8Array): Uint8Array {
+  return prefixed("a", address);
+}
+export function codeKey(codeHash: Uint8Array): Uint8Array {
+  return prefixed("c", codeHash);
+}
+export function storageKey(contract: Uint8Array, key: Uint8Array): Uint8Array {
+  return prefixed("s", contract, key);
+}

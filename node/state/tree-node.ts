@@ -1,0 +1,252 @@
+/**
+ * One stored node of the state tree: its hash, its record, and the key it is stored under.
+ *
+ * The Merkle tree is binary over the bits of H(key), most significant first. It is stored four levels at a time, so that
+ * a path of 256 bits is at most 64 records and usually log16 of the number of keys. Hashes do not know about this: they
+ * are those of the binary tree, as the `jmt` crate computes them with SHA-256, so proofs are ICS-23 proofs.
+ *
+ *   record   00                                                   the empty tree; only ever a root
+ *            01  keyLength:4  valueLength:4  key  value           a leaf
+ *            02  present:2  leaves:2  (version:8  hash:32)*       an inner node: bit n of the maps is the child at nibble n
+ *   key      version:8  pathLength:1  path, two nibbles a byte    pathLength counts nibbles; a spare half byte is 0
+ *
+ * Integers are big endian, so node keys sort by version. A record has one encoding and every other spelling is a Fault:
+ * records come from our own store, where a wrong one means that the store is broken.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { assert, Fault } from "../../vm/errors.ts";
+
+/** Where an inner node finds a child, and what the child hashes to. */
+export interface Child {
+  /** The block height that wrote the child. */
+  readonly version: number;
+  readonly hash: Uint8Array;
+  readonly isLeaf: boolean;
+}
+
+export interface EmptyNode {
+  readonly kind: "empty";
+}
+
+export interface LeafNode {
+  readonly kind: "leaf";
+  /** H(key), the leaf's path. Not stored. */
+  readonly keyHash: Uint8Array;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Holds at least two leaves somewhere below: a subtree with one leaf is that leaf. */
+export interface InnerNode {
+  readonly kind: "inner";
+  /** One slot for each of the 16 nibbles. */
+  readonly children: readonly (Child | undefined)[];
+}
+
+export type TreeNode = EmptyNode | LeafNode | InnerNode;
+
+/** The only empty node, so that it may be compared by identity. */
+export const EMPTY_NODE: EmptyNode = { kind: "empty" };
+
+export const CHILDREN = 16;
+const PATH_LENGTH_MAX = 64;
+const HASH_LENGTH = 32;
+
+const ascii = new TextEncoder();
+
+export const EMPTY_HASH = ascii.encode("SPARSE_MERKLE_PLACEHOLDER_HASH__");
+assert(EMPTY_HASH.length === HASH_LENGTH, "the placeholder is as long as a hash");
+
+/** The one hash function of the state tree. */
+export function hash(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}
+
+export function nodeHash(node: TreeNode): Uint8Array {
+  switch (node.kind) {
+    case "empty":
+      return EMPTY_HASH;
+    case "leaf":
+      return hashPair(leafPreimage, node.keyHash, hash(node.value));
+    case "inner":
+      return fold(node.children, 0, CHILDREN)?.hash ?? EMPTY_HASH;
+  }
+}
+
+type Subtree = Pick<Child, "hash" | "isLeaf">;
+
+/** The binary subtree over `width` neighbouring slots; `width` is a power of two that divides `from`. */
+function fold(children: InnerNode["children"], from: number, width: number): Subtree | undefined {
+  if (width === 1) return children[from];
+  const half = width / 2;
+  const left = fold(children, from, half);
+  const right = fold(children, from + half, half);
+  if (left === undefined && (right === undefined || right.isLeaf)) return right;
+  if (right === undefined && left?.isLeaf) return left;
+  return { hash: hashPair(innerPreimage, left?.hash ?? EMPTY_HASH, right?.hash ?? EMPTY_HASH), isLeaf: false };
+}
+
+/** A domain tag with room for two hashes behind it; written anew for every hash. */
+function createPreimage(tag: string): Uint8Array {
+  const preimage = new Uint8Array(tag.length + 2 * HASH_LENGTH);
+  preimage.set(ascii.encode(tag));
+  return preimage;
+}
+
+const leafPreimage = createPreimage("JMT::LeafNode");
+/** Spelt as the `jmt` crate spells it. */
+const innerPreimage = createPreimage("JMT::IntrnalNode");
+
+function hashPair(preimage: Uint8Array, left: Uint8Array, right: Uint8Array): Uint8Array {
+  preimage.set(left, preimage.length - 2 * HASH_LENGTH);
+  preimage.set(right, preimage.length - HASH_LENGTH);
+  return hash(preimage);
+}
+
+const EMPTY_TAG = 0;
+const LEAF_TAG = 1;
+const INNER_TAG = 2;
+const LEAF_HEADER_LENGTH = 9;
+const INNER_HEADER_LENGTH = 5;
+const CHILD_LENGTH = 8 + HASH_LENGTH;
+
+export function encodeNode(node: TreeNode): Uint8Array {
+  switch (node.kind) {
+    case "empty":
+      return Uint8Array.of(EMPTY_TAG);
+    case "leaf":
+      return encodeLeaf(node);
+    case "inner":
+      return encodeInner(node);
+  }
+}
+
+function encodeLeaf({ key, value }: LeafNode): Uint8Array {
+  const bytes = new Uint8Array(LEAF_HEADER_LENGTH + key.length + value.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, LEAF_TAG);
+  view.setUint32(1, key.length);
+  view.setUint32(5, value.length);
+  bytes.set(key, LEAF_HEADER_LENGTH);
+  bytes.set(value, LEAF_HEADER_LENGTH + key.length);
+  return bytes;
+}
+
+function encodeInner({ children }: InnerNode): Uint8Array {
+  let present = 0;
+  let leaves = 0;
+  for (const [nibble, child] of children.entries()) {
+    if (child !== undefined) present |= 1 << nibble;
+    if (child?.isLeaf) leaves |= 1 << nibble;
+  }
+  const bytes = new Uint8Array(INNER_HEADER_LENGTH + countBits(present) * CHILD_LENGTH);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, INNER_TAG);
+  view.setUint16(1, present);
+  view.setUint16(3, leaves);
+  let offset = INNER_HEADER_LENGTH;
+  for (const child of children) {
+    if (child === undefined) continue;
+    setVersion(bytes, offset, child.version);
+    bytes.set(child.hash, offset + 8);
+    offset += CHILD_LENGTH;
+  }
+  return bytes;
+}
+
+/** Hashes, keys and values in the result are views of `bytes`. */
+export function decodeNode(bytes: Uint8Array): TreeNode {
+  switch (bytes[0]) {
+    case EMPTY_TAG:
+      assert(bytes.length === 1, "tree record: bytes follow the empty node");
+      return EMPTY_NODE;
+    case LEAF_TAG:
+      return decodeLeaf(bytes);
+    case INNER_TAG:
+      return decodeInner(bytes);
+    default:
+      throw new Fault(`tree record: unknown tag ${bytes[0]}`);
+  }
+}
+
+function decodeLeaf(bytes: Uint8Array): LeafNode {
+  assert(bytes.length >= LEAF_HEADER_LENGTH, "tree record: truncated leaf");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const valueAt = LEAF_HEADER_LENGTH + view.getUint32(1);
+  assert(bytes.length === valueAt + view.getUint32(5), "tree record: the leaf has another length than it says");
+  const key = bytes.subarray(LEAF_HEADER_LENGTH, valueAt);
+  return { kind: "leaf", keyHash: hash(key), key, value: bytes.subarray(valueAt) };
+}
+
+function decodeInner(bytes: Uint8Array): InnerNode {
+  assert(bytes.length >= INNER_HEADER_LENGTH, "tree record: truncated inner node");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const present = view.getUint16(1);
+  const leaves = view.getUint16(3);
+  const count = countBits(present);
+  assert(bytes.length === INNER_HEADER_LENGTH + count * CHILD_LENGTH, "tree record: not as long as its children");
+  assert((leaves & ~present) === 0, "tree record: a leaf that is no child");
+  assert(count > 1 || (count === 1 && leaves === 0), "tree record: an inner node with fewer than two leaves");
+
+  const children = new Array<Child | undefined>(CHILDREN).fill(undefined);
+  let offset = INNER_HEADER_LENGTH;
+  for (let nibble = 0; nibble < CHILDREN; nibble++) {
+    if ((present & (1 << nibble)) === 0) continue;
+    children[nibble] = {
+      version: getVersion(view, offset),
+      hash: bytes.subarray(offset + 8, offset + CHILD_LENGTH),
+      isLeaf: (leaves & (1 << nibble)) !== 0,
+    };
+    offset += CHILD_LENGTH;
+  }
+  return { kind: "inner", children };
+}
+
+/** The key of the node that `version` wrote at the first `length` nibbles of `path`. */
+export function nodeKey(version: number, path: Uint8Array, length: number): Uint8Array {
+  assert(length <= PATH_LENGTH_MAX, "a path is at most 64 nibbles");
+  assert(length <= path.length * 2, "a path has the nibbles it says");
+  const key = new Uint8Array(9 + Math.ceil(length / 2));
+  setVersion(key, 0, version);
+  key[8] = length;
+  for (let i = 9; i < key.length; i++) key[i] = path[i - 9]!;
+  if (length % 2 === 1) key[key.length - 1]! &= 0xf0;
+  return key;
+}
+
+export function nibbleAt(path: Uint8Array, depth: number): number {
+  const byte = path[depth >> 1];
+  assert(byte !== undefined, "a tree is at most 64 nibbles deep");
+  return depth % 2 === 0 ? byte >> 4 : byte & 0x0f;
+}
+
+/** A copy of `path` with another nibble at `depth`: the way to a sibling. */
+export function withNibble(path: Uint8Array, depth: number, nibble: number): Uint8Array {
+  const sibling = path.slice();
+  const byte = sibling[depth >> 1]!;
+  sibling[depth >> 1] = depth % 2 === 0 ? (nibble << 4) | (byte & 0x0f) : (byte & 0xf0) | nibble;
+  return sibling;
+}
+
+/** Byte by byte, because a DataView for each node key costs more than the rest of the key. */
+function setVersion(bytes: Uint8Array, offset: number, version: number): void {
+  assert(Number.isSafeInteger(version), "a version is a safe integer");
+  assert(version >= 0, "a version is not negative");
+  const high = Math.floor(version / 2 ** 32);
+  for (let i = 0; i < 4; i++) {
+    bytes[offset + i] = high >>> (24 - 8 * i);
+    bytes[offset + 4 + i] = version >>> (24 - 8 * i);
+  }
+}
+
+function getVersion(view: DataView, offset: number): number {
+  const version = view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4);
+  assert(Number.isSafeInteger(version), "tree record: a version above 2^53");
+  return version;
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
