@@ -1,0 +1,116 @@
+/**
+ * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
+ * simulations run here too, on the head, and leave nothing behind.
+ */
+import { prepareContract } from "../vm/contract.ts";
+import { assert, InputError } from "../vm/errors.ts";
+import type { Header } from "./block.ts";
+import { ContractCache } from "./contract-cache.ts";
+import { callMessage, readAccount, type TransactionScope } from "./message-call.ts";
+import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
+import { Journal } from "./state/journal.ts";
+import {
+  type AppliedBlock,
+  applyBlock,
+  applyTransaction,
+  type BlockInput,
+  type ChainRules,
+} from "./state-transition.ts";
+import type { Store } from "./store.ts";
+import { encodedTransaction } from "./transaction.ts";
+
+const zeroAddress = new Uint8Array(32);
+
+export class Chain {
+  readonly #store: Store;
+  readonly #rules: ChainRules;
+  #head: Header;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#rules = { chainId: store.genesis.chainId, params: store.genesis.params, contracts: new ContractCache() };
+    this.#head = store.requireBlock(store.headHeight).header;
+  }
+
+  get head(): Header {
+    return this.#head;
+  }
+
+  /** Applies `input` on top of the head and commits it. When it throws, the head stays. */
+  async extend(input: BlockInput): Promise<AppliedBlock> {
+    const applied = this.apply(input);
+    await this.commit(applied);
+    return applied;
+  }
+
+  /** Applies `input` on top of the head without keeping anything. */
+  apply(input: BlockInput): AppliedBlock {
+    return applyBlock(this.#rules, this.#store, this.#head, input);
+  }
+
+  /** `applied` must be what `apply` gave for the present head. */
+  async commit(applied: AppliedBlock): Promise<void> {
+    await this.#store.commit(applied);
+    this.#head = applied.block.header;
+  }
+
+  /** Throws what `prepareContract` throws for code that is no contract. */
+  checkCode(code: Uint8Array): void {
+    prepareContract(code);
+  }
+
+  view({ contract, method, args, caller = zeroAddress, gasLimit }: ViewRequest): ViewResult {
+    const limit = Math.min(gasLimit ?? Number.POSITIVE_INFINITY, this.#rules.params.blockGasLimit);
+    const scope = this.#scope(caller);
+    const message = { caller, contract, method, args, value: 0n, gasLimit: limit, readOnly: true };
+    const { outcome, gasUsed } = callMessage(scope, message);
+    if (outcome.kind === "refused") throw refusedView(outcome.reason, method);
+    return { outcome, gasUsed, height: this.#head.height, logs: scope.logs };
+  }
+
+  #scope(signer: Uint8Array): TransactionScope {
+    return {
+      journal: new Journal(this.#store.flat),
+      contracts: this.#rules.contracts,
+      chainId: this.#rules.chainId,
+      blockHeight: this.#head.height + 1,
+      blockTime: this.#head.time,
+      signer,
+      events: [],
+      eventBytes: 0,
+      logs: [],
+    };
+  }
+
+  /**
+   * What a transaction would do as the next block. Nothing is asked of it that only signing settles: the nonce is the
+   * sender's next, gas is free.
+   */
+  simulate(encoded: Uint8Array): SimulationResult {
+    const given = encodedTransaction(encoded);
+    const { params } = this.#rules;
+    const journal = new Journal(this.#store.flat);
+    const nonce = readAccount(journal, given.transaction.body.sender).nonce;
+    const body = { ...given.transaction.body, nonce, gasPrice: 0n, expiryHeight: Number.MAX_SAFE_INTEGER };
+    const rules = { ...this.#rules, params: { ...params, gasPriceMin: 0n } };
+    const height = this.#head.height + 1;
+    const environment = { height, time: this.#head.time, proposer: this.#head.proposer, gasLeft: params.blockGasLimit };
+    const transaction = { ...given, transaction: { ...given.transaction, body } };
+    const { receipt, logs } = applyTransaction(rules, journal, environment, transaction);
+    return { receipt, height: this.#head.height, logs };
+  }
+}
+
+function refusedView(reason: string, method: string): InputError {
+  switch (reason) {
+    case "NotAContract":
+      return new InputError("not_a_contract", "there is no contract at this address");
+    case "NoSuchMethod":
+      return new InputError("no_such_method", `the contract has no method "${method}"`, {
+        hint: "`lockstep call CONTRACT --help` lists the methods.",
+      });
+    default:
+      assert(reason === "InputTooLarge", `a view was refused for ${reason}`);
+      return new InputError("input_too_large", "the arguments are larger than a call may take");
+  }
+}

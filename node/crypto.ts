@@ -1,0 +1,98 @@
+/**
+ * Hashes with domain tags, keys and signatures, over audited libraries.
+ *
+ * Every hash of the chain is SHA-256 of an ASCII tag, a zero byte and the payload, so that bytes made for one purpose
+ * never serve another. Signatures are ed25519 under the rule of ZIP-215 (https://zips.z.cash/zip-0215), which decides
+ * every input the same way on every implementation.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign as nativeSign,
+  verify as nativeVerify,
+} from "node:crypto";
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+
+export const HASH_SIZE = 32;
+export const KEY_SIZE = 32;
+export const SIGNATURE_SIZE = 64;
+
+const tags = {
+  transaction: "lockstep/transaction/1",
+  signing: "lockstep/signing/1",
+  block: "lockstep/block/1",
+  genesis: "lockstep/genesis/1",
+  code: "lockstep/code/1",
+  contract: "lockstep/contract/1",
+} as const;
+
+const encoder = new TextEncoder();
+
+/** H(tag, 0x00, payload). */
+export function hash(tag: keyof typeof tags, payload: Uint8Array): Uint8Array {
+  return sha256
+    .create()
+    .update(encoder.encode(`${tags[tag]}\0`))
+    .update(payload)
+    .digest();
+}
+
+// DER prefixes of RFC 8410 before the 32 raw bytes of a key.
+const spkiPrefix = Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00);
+const pkcs8Prefix = Uint8Array.of(
+  0x30,
+  0x2e,
+  0x02,
+  0x01,
+  0x00,
+  0x30,
+  0x05,
+  0x06,
+  0x03,
+  0x2b,
+  0x65,
+  0x70,
+  0x04,
+  0x22,
+  0x04,
+  0x20,
+);
+
+function der(prefix: Uint8Array, key: Uint8Array): Buffer {
+  return Buffer.concat([prefix, key]);
+}
+
+function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  return createPublicKey({ key: der(spkiPrefix, publicKey), format: "der", type: "spki" });
+}
+
+/** The public key of a 32-byte secret key (RFC 8032 seed). */
+export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
+  return ed25519.getPublicKey(secretKey);
+}
+
+/** RFC 8032 signature of `message`; deterministic. */
+export function sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
+  const key = createPrivateKey({ key: der(pkcs8Prefix, secretKey), format: "der", type: "pkcs8" });
+  return Uint8Array.from(nativeSign(null, message, key));
+}
+
+/**
+ * ZIP-215 verification. OpenSSL answers yes 17 times faster than noble, and whatever it accepts ZIP-215 accepts too: its
+ * equation has no cofactor, so it holds with one. Its no means less than ZIP-215's, so noble decides those.
+ */
+export function verifySignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== SIGNATURE_SIZE || publicKey.length !== KEY_SIZE) return false;
+  try {
+    if (nativeVerify(null, message, publicKeyObject(publicKey), signature)) return true;
+  } catch {
+    // A key that OpenSSL cannot load may still be a point that ZIP-215 admits.
+  }
+  try {
+    return ed25519.verify(signature, message, publicKey, { zip215: true });
+  } catch {
+    return false;
+  }
+}

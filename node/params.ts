@@ -1,0 +1,43 @@
+/**
+ * Protocol parameters: everything that decides a result and is neither code nor state. One versioned object, fixed at
+ * genesis and covered by the genesis hash, so two nodes that agree on block 0 agree on the rules.
+ */
+import * as borsh from "../vm/borsh.ts";
+
+export const PROTOCOL_VERSION = 1;
+
+export const paramsCodec = borsh.struct({
+  protocolVersion: borsh.u32,
+  /** Which modules are contracts (`vm/profile.ts`) and what instructions cost (`vm/metering/schedule.ts`). */
+  profile: borsh.u32,
+  schedule: borsh.u32,
+  blockGasLimit: borsh.safeU64,
+  /** Transactions below this price are refused. */
+  gasPriceMin: borsh.u128,
+  transactionBaseGas: borsh.safeU64,
+  /** Per byte of the encoded transaction: its place in the block, its hashing and its decoding. */
+  transactionByteGas: borsh.safeU64,
+  transferGas: borsh.safeU64,
+  /** Per byte of uploaded code, above the transaction's own: validating, compiling and keeping it. */
+  uploadByteGas: borsh.safeU64,
+  createGas: borsh.safeU64,
+  callGas: borsh.safeU64,
+});
+
+export type Params = borsh.Infer<typeof paramsCodec>;
+
+export const defaultParams: Params = {
+  protocolVersion: PROTOCOL_VERSION,
+  profile: 1,
+  schedule: 1,
+  // About one second of work: one gas is about one nanosecond.
+  blockGasLimit: 1_000_000_000,
+  gasPriceMin: 1n,
+  // One signature check, two account reads and writes, and the tree nodes above them.
+  transactionBaseGas: 300_000,
+  transactionByteGas: 20,
+  transferGas: 50_000,
+  uploadByteGas: 400,
+  createGas: 100_000,
+  callGas: 50_000,
+};

@@ -1,0 +1,368 @@
+/**
+ * The state transition: a block applied to a state. One pure function serves producing, importing and replaying.
+ *
+ *   applyBlock
+ *     applyTransaction, for each
+ *       validate        may it be in a block at all? Invalid is no outcome: the transaction leaves no trace
+ *       pre-execution   buy gas, count the nonce
+ *       execution       the actions in order, all or none
+ *       post-execution  return unused gas, pay the proposer, write the receipt
+ *     tree update       the net changes become new tree nodes and the state root
+ */
+import { assert, InputError } from "../vm/errors.ts";
+import { addressToText, contractAddress } from "./address.ts";
+import {
+  type Block,
+  blockHash,
+  type Event,
+  type Header,
+  type Receipt,
+  receiptsRoot,
+  type Status,
+  transactionsRoot,
+} from "./block.ts";
+import type { ContractCache } from "./contract-cache.ts";
+import { hash } from "./crypto.ts";
+import type { Genesis } from "./genesis.ts";
+import {
+  callMessage,
+  initMessage,
+  type MessageResult,
+  moveBalance,
+  readAccount,
+  type TransactionScope,
+  writeAccount,
+} from "./message-call.ts";
+import type { Params } from "./params.ts";
+import { type Account, BALANCE_MAX, codeKey } from "./state/account.ts";
+import { Journal, type StateReader } from "./state/journal.ts";
+import { applyChanges, type Change, type NodeReader, type TreeUpdate } from "./state/tree.ts";
+import type { Action, EncodedTransaction } from "./transaction.ts";
+
+/** The state as of the parent block. */
+export interface State {
+  readonly flat: StateReader;
+  readonly nodes: NodeReader;
+}
+
+export interface BlockInput {
+  readonly time: number;
+  readonly proposer: Uint8Array;
+  /** Decoded, their signatures verified. */
+  readonly transactions: readonly EncodedTransaction[];
+}
+
+export interface AppliedBlock {
+  readonly block: Block;
+  readonly receipts: readonly Receipt[];
+  /** Hashes of the block's transactions, in order. */
+  readonly transactionHashes: readonly Uint8Array[];
+  /** Debug text of each transaction; outside consensus. */
+  readonly logs: readonly (readonly string[])[];
+  /** Transactions of the input that may not be in the block, and are not. A block to import must have none. */
+  readonly invalid: readonly { readonly hash: Uint8Array; readonly error: InputError }[];
+  readonly changes: readonly Change[];
+  readonly tree: TreeUpdate;
+}
+
+/** What a block needs to know of its chain. */
+export interface ChainRules {
+  readonly chainId: string;
+  readonly params: Params;
+  readonly contracts: ContractCache;
+}
+
+export function applyBlock(rules: ChainRules, state: State, parent: Header, input: BlockInput): AppliedBlock {
+  const { params } = rules;
+  const height = parent.height + 1;
+  assert(input.time >= parent.time, "a block's time is not before its parent's");
+  const journal = new Journal(state.flat);
+  const included: EncodedTransaction[] = [];
+  const receipts: Receipt[] = [];
+  const logs: (readonly string[])[] = [];
+  const invalid: { hash: Uint8Array; error: InputError }[] = [];
+  let gasUsed = 0;
+  for (const transaction of input.transactions) {
+    const environment = { height, time: input.time, proposer: input.proposer, gasLeft: params.blockGasLimit - gasUsed };
+    try {
+      const result = applyTransaction(rules, journal, environment, transaction);
+      gasUsed += result.receipt.gasUsed;
+      included.push(transaction);
+      receipts.push(result.receipt);
+      logs.push(result.logs);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      invalid.push({ hash: transaction.hash, error });
+    }
+  }
+  const changes = journal.changes();
+  const tree = applyChanges(state.nodes, parent.height, height, changes);
+  const transactions = included.map(({ transaction }) => transaction);
+  const header: Header = {
+    height,
+    parentHash: blockHash(parent),
+    time: input.time,
+    protocolVersion: params.protocolVersion,
+    proposer: input.proposer,
+    gasUsed,
+    gasLimit: params.blockGasLimit,
+    stateRoot: tree.root,
+    transactionsRoot: transactionsRoot(transactions),
+    receiptsRoot: receiptsRoot(receipts),
+  };
+  const transactionHashes = included.map((transaction) => transaction.hash);
+  return { block: { header, transactions }, receipts, transactionHashes, logs, invalid, changes, tree };
+}
+
+/** Block 0: the first balances, no transactions, and the genesis hash for a parent. */
+export function applyGenesis(genesis: Genesis, genesisHash: Uint8Array): AppliedBlock {
+  const journal = new Journal({ get: () => undefined });
+  let supply = 0n;
+  for (const { address, balance } of genesis.balances) {
+    supply += balance;
+    if (supply > BALANCE_MAX) throw new InputError("genesis_supply", "the balances add up to more than 2^128 - 1");
+    const account = readAccount(journal, address);
+    writeAccount(journal, address, { ...account, balance: account.balance + balance });
+  }
+  const changes = journal.changes();
+  const tree = applyChanges({ getNode: () => undefined }, null, 0, changes);
+  const header: Header = {
+    height: 0,
+    parentHash: genesisHash,
+    time: genesis.time,
+    protocolVersion: genesis.params.protocolVersion,
+    proposer: genesis.proposer,
+    gasUsed: 0,
+    gasLimit: genesis.params.blockGasLimit,
+    stateRoot: tree.root,
+    transactionsRoot: transactionsRoot([]),
+    receiptsRoot: receiptsRoot([]),
+  };
+  const block = { header, transactions: [] };
+  return { block, receipts: [], transactionHashes: [], logs: [], invalid: [], changes, tree };
+}
+
+export interface BlockEnvironment {
+  readonly height: number;
+  readonly time: number;
+  readonly proposer: Uint8Array;
+  readonly gasLeft: number;
+}
+
+export interface AppliedTransaction {
+  readonly receipt: Receipt;
+  readonly logs: readonly string[];
+}
+
+/** Throws `InputError` for an invalid transaction, and then the journal is as it was. */
+export function applyTransaction(
+  rules: ChainRules,
+  journal: Journal,
+  environment: BlockEnvironment,
+  { transaction, encoded, hash: transactionHash }: EncodedTransaction,
+): AppliedTransaction {
+  const { body } = transaction;
+  const { sender, gasLimit, gasPrice } = body;
+
+  const account = readAccount(journal, sender);
+  checkTransaction(rules, account, environment.height, { transaction, encoded, hash: transactionHash });
+  if (body.nonce > account.nonce) {
+    throw new InputError(
+      "nonce_too_high",
+      `nonce ${body.nonce}; the next of ${addressToText(sender)} is ${account.nonce}`,
+    );
+  }
+  if (gasLimit > environment.gasLeft) {
+    throw new InputError("block_full", `gas limit ${gasLimit}; the block has ${environment.gasLeft} left`);
+  }
+
+  const prepaid = BigInt(gasLimit) * gasPrice;
+  writeAccount(journal, sender, { ...account, nonce: account.nonce + 1, balance: account.balance - prepaid });
+
+  const scope: TransactionScope = {
+    journal,
+    contracts: rules.contracts,
+    chainId: rules.chainId,
+    blockHeight: environment.height,
+    blockTime: environment.time,
+    signer: sender,
+    events: [],
+    eventBytes: 0,
+    logs: [],
+  };
+  const executed = applyActions(
+    rules.params,
+    scope,
+    transaction.body,
+    gasLimit - intrinsicGas(rules.params, body, encoded.length),
+  );
+  const gasUsed = gasLimit - executed.gasLeft;
+
+  const fee = BigInt(gasUsed) * gasPrice;
+  const payer = readAccount(journal, sender);
+  writeAccount(journal, sender, { ...payer, balance: payer.balance + prepaid - fee });
+  const proposer = readAccount(journal, environment.proposer);
+  if (fee > 0n) writeAccount(journal, environment.proposer, { ...proposer, balance: proposer.balance + fee });
+  const { status, actions, events } = executed;
+  return { receipt: { transactionHash, status, gasUsed, fee, actions, events }, logs: scope.logs };
+}
+
+/**
+ * Everything about a transaction's validity but its signature, its place behind earlier nonces and the room in the block:
+ * what a mempool checks too. Throws `InputError`.
+ */
+export function checkTransaction(
+  { chainId, params }: Pick<ChainRules, "chainId" | "params">,
+  account: Account,
+  height: number,
+  { transaction: { body }, encoded }: EncodedTransaction,
+): void {
+  const { sender, nonce, gasLimit, gasPrice, expiryHeight } = body;
+  if (body.chainId !== chainId) {
+    throw new InputError("wrong_chain", `the transaction is for chain "${body.chainId}", this is "${chainId}"`);
+  }
+  if (height > expiryHeight) {
+    throw new InputError("expired", `the transaction expired at height ${expiryHeight}; the next block is ${height}`, {
+      hint: "Sign it again with a later expiry height.",
+    });
+  }
+  if (nonce < account.nonce) {
+    throw new InputError(
+      "nonce_too_low",
+      `nonce ${nonce} is used; the next of ${addressToText(sender)} is ${account.nonce}`,
+    );
+  }
+  if (gasPrice < params.gasPriceMin) {
+    throw new InputError("gas_price_too_low", `gas price ${gasPrice}, at least ${params.gasPriceMin}`);
+  }
+  if (gasLimit > params.blockGasLimit) {
+    throw new InputError("gas_limit_too_high", `gas limit ${gasLimit}; a block holds ${params.blockGasLimit}`);
+  }
+  const intrinsic = intrinsicGas(params, body, encoded.length);
+  if (gasLimit < intrinsic) {
+    throw new InputError(
+      "gas_limit_too_low",
+      `gas limit ${gasLimit}; the transaction costs ${intrinsic} before it runs`,
+    );
+  }
+  const prepaid = BigInt(gasLimit) * gasPrice;
+  if (account.balance < prepaid) {
+    throw new InputError(
+      "insufficient_balance",
+      `${addressToText(sender)} has ${account.balance}; gas limit times gas price is ${prepaid}`,
+      { hint: "Fund the account, or lower the gas limit." },
+    );
+  }
+}
+
+/** Gas for being in a block at all. */
+function intrinsicGas(params: Params, { actions }: { readonly actions: readonly Action[] }, size: number): number {
+  let gas = params.transactionBaseGas + params.transactionByteGas * size;
+  for (const action of actions) if (action.kind === "upload") gas += params.uploadByteGas * action.code.length;
+  return gas;
+}
+
+interface ExecutedActions {
+  readonly status: Status;
+  readonly gasLeft: number;
+  readonly actions: Receipt["actions"];
+  readonly events: readonly Event[];
+}
+
+type ActionOutcome = Receipt["actions"][number];
+
+function applyActions(
+  params: Params,
+  scope: TransactionScope,
+  body: EncodedTransaction["transaction"]["body"],
+  gasLimit: number,
+): ExecutedActions {
+  const checkpoint = scope.journal.checkpoint();
+  const actions: ActionOutcome[] = [];
+  let gasLeft = gasLimit;
+  for (const [index, action] of body.actions.entries()) {
+    const { outcome, gasUsed, created } = applyAction(params, scope, body, index, action, gasLeft);
+    gasLeft -= gasUsed;
+    const returnData = outcome.kind === "success" ? outcome.data : new Uint8Array();
+    actions.push({ gasUsed, returnData, created: outcome.kind === "success" ? created : null });
+    if (outcome.kind !== "success") {
+      scope.journal.revert(checkpoint);
+      return { status: outcome, gasLeft, actions, events: [] };
+    }
+  }
+  scope.journal.commit(checkpoint);
+  return { status: { kind: "success" }, gasLeft, actions, events: scope.events };
+}
+
+interface ActionResult extends MessageResult {
+  readonly created: Uint8Array | null;
+}
+
+const noData: MessageResult["outcome"] = { kind: "success", data: new Uint8Array() };
+
+function applyAction(
+  params: Params,
+  scope: TransactionScope,
+  { sender, nonce }: EncodedTransaction["transaction"]["body"],
+  index: number,
+  action: Action,
+  gasLimit: number,
+): ActionResult {
+  const base = { transfer: params.transferGas, upload: 0, create: params.createGas, call: params.callGas }[action.kind];
+  if (gasLimit < base) return { outcome: { kind: "halt", reason: "OutOfGas" }, gasUsed: gasLimit, created: null };
+  const refuse = (reason: Extract<Status, { kind: "refused" }>["reason"]): ActionResult => ({
+    outcome: { kind: "refused", reason },
+    gasUsed: base,
+    created: null,
+  });
+  const paid = (result: MessageResult, created: Uint8Array | null = null): ActionResult => ({
+    outcome: result.outcome,
+    gasUsed: base + result.gasUsed,
+    created,
+  });
+  const { journal } = scope;
+  switch (action.kind) {
+    case "transfer": {
+      // A contract learns of value by a call to a payable method, never behind its back.
+      if (readAccount(journal, action.to).codeHash !== null) return refuse("NotPayable");
+      const failure = moveBalance(journal, sender, action.to, action.amount);
+      return failure === null ? paid({ outcome: noData, gasUsed: 0 }) : refuse(failure);
+    }
+    case "upload": {
+      const codeHash = hash("code", action.code);
+      if (journal.get(codeKey(codeHash)) === undefined) {
+        if (!isContract(scope.contracts, codeHash, action.code)) return refuse("InvalidCode");
+        journal.set(codeKey(codeHash), action.code);
+      }
+      return paid({ outcome: { kind: "success", data: codeHash }, gasUsed: 0 });
+    }
+    case "create": {
+      const { codeHash, salt, args, value } = action;
+      if (journal.get(codeKey(codeHash)) === undefined) return refuse("UnknownCode");
+      const origin =
+        salt === null ? ({ kind: "nonce", nonce, action: index } as const) : ({ kind: "salt", salt } as const);
+      const address = contractAddress({ creator: sender, origin, codeHash });
+      // An address that only holds funds is free: whoever sent them there early gave them to the contract.
+      const account = readAccount(journal, address);
+      if (account.codeHash !== null) return refuse("AddressTaken");
+      writeAccount(journal, address, { ...account, codeHash });
+      const message = { caller: sender, contract: address, args, value, gasLimit: gasLimit - base };
+      return paid(initMessage(scope, message), address);
+    }
+    case "call": {
+      const { contract, method, args, value } = action;
+      const message = { caller: sender, contract, method, args, value, gasLimit: gasLimit - base, readOnly: false };
+      return paid(callMessage(scope, message));
+    }
+  }
+}
+
+function isContract(contracts: ContractCache, codeHash: Uint8Array, code: Uint8Array): boolean {
+  try {
+    contracts.prepare(codeHash, code);
+    return true;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
+}

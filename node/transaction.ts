@@ -1,0 +1,104 @@
+/**
+ * Transactions: what an account asks the chain to do, in one canonical encoding.
+ *
+ * The signature covers the tagged hash of the borsh body. The transaction's hash covers body and signature. The actions
+ * run in order and all or none of them take effect.
+ */
+import * as borsh from "../vm/borsh.ts";
+import { InputError } from "../vm/errors.ts";
+import { hash, publicKeyOf, SIGNATURE_SIZE, sign, verifySignature } from "./crypto.ts";
+
+/** A megabyte of code and a generous rest. Checked before decoding. */
+export const TRANSACTION_SIZE_MAX = 1024 * 1024 + 64 * 1024;
+export const ACTION_COUNT_MAX = 16;
+export const CHAIN_ID_SIZE_MAX = 32;
+
+const actionCodec = borsh.union({
+  /** Moves `amount` from the sender to `to`. */
+  transfer: borsh.struct({ to: borsh.bytes32, amount: borsh.u128 }),
+  /** Stores a Wasm module under the hash of its bytes. Storing the same code twice is allowed and changes nothing. */
+  upload: borsh.struct({ code: borsh.bytes }),
+  /** Creates a contract from stored code and runs its `init` with `args`, giving it `value`. */
+  create: borsh.struct({
+    codeHash: borsh.bytes32,
+    salt: borsh.option(borsh.bytes32),
+    args: borsh.bytes,
+    value: borsh.u128,
+  }),
+  /** Calls `method` of `contract` with borsh `args`, giving it `value`. */
+  call: borsh.struct({ contract: borsh.bytes32, method: borsh.string, args: borsh.bytes, value: borsh.u128 }),
+});
+
+export type Action = borsh.Infer<typeof actionCodec>;
+
+const bodyCodec = borsh.struct({
+  chainId: borsh.string,
+  sender: borsh.bytes32,
+  nonce: borsh.safeU64,
+  gasLimit: borsh.safeU64,
+  /** Fee for one gas, in the smallest unit of the balance. */
+  gasPrice: borsh.u128,
+  /** The last height at which the transaction may enter a block. */
+  expiryHeight: borsh.safeU64,
+  actions: borsh.vec(actionCodec, ACTION_COUNT_MAX),
+});
+
+export type TransactionBody = borsh.Infer<typeof bodyCodec>;
+
+export const transactionCodec = borsh.struct({ body: bodyCodec, signature: borsh.fixedBytes(SIGNATURE_SIZE) });
+
+export type Transaction = borsh.Infer<typeof transactionCodec>;
+
+/** What the signature signs. */
+export function signingHash(body: TransactionBody): Uint8Array {
+  return hash("signing", borsh.encode(bodyCodec, body));
+}
+
+export function signTransaction(body: TransactionBody, secretKey: Uint8Array): Transaction {
+  if (!borsh.equalBytes(publicKeyOf(secretKey), body.sender)) {
+    throw new InputError("wrong_key", "the secret key does not belong to the sender");
+  }
+  return { body, signature: sign(signingHash(body), secretKey) };
+}
+
+export function encodeTransaction(transaction: Transaction): Uint8Array {
+  return borsh.encode(transactionCodec, transaction);
+}
+
+/** Throws `InputError`: `transaction_too_large`, or a `borsh_*` code with the offset. */
+export function decodeTransaction(bytes: Uint8Array): Transaction {
+  if (bytes.length > TRANSACTION_SIZE_MAX) {
+    throw new InputError(
+      "transaction_too_large",
+      `transaction of ${bytes.length} bytes, at most ${TRANSACTION_SIZE_MAX}`,
+    );
+  }
+  return borsh.decode(transactionCodec, bytes);
+}
+
+export function transactionHash(encoded: Uint8Array): Uint8Array {
+  return hash("transaction", encoded);
+}
+
+/** A transaction with the bytes it came as and its name. */
+export interface EncodedTransaction {
+  readonly transaction: Transaction;
+  readonly encoded: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+export function encodedTransaction(encoded: Uint8Array): EncodedTransaction {
+  return { transaction: decodeTransaction(encoded), encoded, hash: transactionHash(encoded) };
+}
+
+/** As `encodedTransaction`, and throws `InputError` `bad_signature` unless the sender signed it. */
+export function verifiedTransaction(encoded: Uint8Array): EncodedTransaction {
+  const result = encodedTransaction(encoded);
+  const { body, signature } = result.transaction;
+  if (!verifySignature(signature, signingHash(body), body.sender)) {
+    throw new InputError("bad_signature", "the signature is not the sender's", {
+      hint: "Sign the transaction with the sender's key and this chain's id, after the last change to it.",
+    });
+  }
+  return result;
+}
