@@ -1,0 +1,185 @@
+/**
+ * HTTP in front of JSON-RPC: which requests are answered, and by what.
+ *
+ *     POST /           RPC; the body is `application/json`
+ *     GET  /health     the process is up        GET /ready   it serves
+ *
+ * A page of another site in the user's own browser must not reach the node. Its requests are known by their Origin or,
+ * after DNS rebinding, by a Host that is no name of the loopback. Every refusal has a JSON-RPC error as its body.
+ */
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { InputError } from "../../vm/errors.ts";
+import { MESSAGE_SIZE_MAX, ProtocolError, quote, refusalText } from "./json-rpc.ts";
+
+export interface HttpHandlers {
+  readonly answer: (text: string, isWaiting: () => boolean) => Promise<string | undefined>;
+  readonly height: () => number;
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly error: InputError;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The client left before its request was whole; nobody is there to tell. */
+export class ClientGone extends Error {}
+
+/** Answers a request that `foreignRefusal` let through. Throws `ClientGone`, or what the handlers throw. */
+export async function serveHttp(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handlers: HttpHandlers,
+): Promise<void> {
+  const { origin } = request.headers;
+  if (origin !== undefined) {
+    response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Vary", "Origin");
+  }
+  const path = pathOf(request);
+  const methods = routes.get(path);
+  if (methods === undefined) return refuse(response, notFound(path));
+  if (!methods.includes(request.method!)) {
+    const Allow = methods.join(", ");
+    const refused = refusal(405, "method_not_allowed", `${path} takes ${Allow}`);
+    return refuse(response, { ...refused, headers: { Allow } });
+  }
+  if (request.method === "OPTIONS") return servePreflight(response);
+  if (path === "/") return serveRpc(request, response, handlers);
+  send(response, 200, JSON.stringify({ status: path === "/ready" ? "ready" : "ok", height: handlers.height() }));
+}
+
+const routes: ReadonlyMap<string, readonly string[]> = new Map([
+  ["/", ["POST", "OPTIONS"]],
+  ["/health", ["GET", "HEAD"]],
+  ["/ready", ["GET", "HEAD"]],
+]);
+
+function servePreflight(response: ServerResponse): void {
+  const headers = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Max-Age": "600",
+  };
+  response.writeHead(204, headers).end();
+}
+
+async function serveRpc(request: IncomingMessage, response: ServerResponse, { answer }: HttpHandlers): Promise<void> {
+  // Types that a form can have may be sent across sites without asking first; this one may not.
+  if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
+    const hint = "Set the header Content-Type: application/json.";
+    return refuse(response, refusal(415, "content_type", "the body must be application/json", { hint }));
+  }
+  if (Number(request.headers["content-length"] ?? 0) > MESSAGE_SIZE_MAX) return refuse(response, payloadTooLarge);
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const body = await readBody(request);
+  if (body === undefined) return refuse(response, payloadTooLarge);
+  const text = decodeUtf8(body);
+  const answered = text === undefined ? invalidUtf8 : await answer(text, () => !response.destroyed);
+  if (answered === undefined) response.writeHead(204).end();
+  else send(response, 200, answered);
+}
+
+/** The body, or `undefined` when it grows too large; the rest of it is then discarded as it comes. */
+function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    request.on("data", (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size <= MESSAGE_SIZE_MAX) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      resolve(undefined);
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("error", () => reject(new ClientGone()));
+    request.once("close", () => reject(new ClientGone()));
+  });
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+// Who may ask. Addresses are safe to name: rebinding needs a name.
+
+const loopback = String.raw`(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?`;
+const loopbackHost = new RegExp(`^${loopback}$`, "i");
+const loopbackOrigin = new RegExp(`^https?://${loopback}$`, "i");
+
+/** Whether listening on `host` is for this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+/** `isLocal`: the node listens for this machine only, so nobody honest knows it by another name. */
+export function foreignRefusal({ host = "", origin }: IncomingHttpHeaders, isLocal: boolean): Refusal | undefined {
+  if (isLocal && !loopbackHost.test(host)) {
+    return refusal(403, "forbidden_host", `${quote(host)} is no name of this machine's loopback`, {
+      hint: "Use localhost, 127.0.0.1 or [::1] as the host.",
+    });
+  }
+  if (origin !== undefined && !loopbackOrigin.test(origin)) {
+    return refusal(403, "forbidden_origin", `pages of ${quote(origin)} may not use this node`, {
+      hint: "Serve the page from localhost.",
+    });
+  }
+  return undefined;
+}
+
+// Refusals.
+
+export function refusal(status: number, ...error: ConstructorParameters<typeof InputError>): Refusal {
+  return { status, error: new InputError(...error) };
+}
+
+export function notFound(path: string): Refusal {
+  return refusal(404, "not_found", `nothing is at ${quote(path)}`, { hint: "RPC is at /." });
+}
+
+const payloadTooLarge: Refusal = {
+  status: 413,
+  error: new ProtocolError("invalidRequest", "payload_too_large", `message above ${MESSAGE_SIZE_MAX} bytes`),
+};
+export const internalError: Refusal = {
+  status: 500,
+  error: new ProtocolError("internal", "internal_error", "the node failed; its log has the reason"),
+};
+const invalidUtf8 = refusalText(new ProtocolError("parse", "invalid_utf8", "the message is not UTF-8"));
+
+/** Node then reads and discards a body that nobody wanted, so that the client can finish sending and see this. */
+export function refuse(response: ServerResponse, { status, error, headers = {} }: Refusal): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (status === 503) response.setHeader("Connection", "close");
+  send(response, status, refusalText(error));
+}
+
+export function refuseUpgrade(socket: Duplex, { status, error }: Refusal): void {
+  const body = refusalText(error);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Connection: close",
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.on("error", () => {});
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function send(response: ServerResponse, status: number, body: string): void {
+  const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+  response.writeHead(status, headers).end(body);
+}
+
+export function pathOf({ url = "/" }: IncomingMessage): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
+}
