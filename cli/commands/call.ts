@@ -1,0 +1,94 @@
+/**
+ * `lockstep call`: sends a call to a contract, with arguments typed by its ABI, and waits for the block.
+ */
+import type { Command } from "commander";
+import { InputError } from "../../vm/errors.ts";
+import { signerOf } from "../accounts.ts";
+import { withChain } from "../chain.ts";
+import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
+import { print, rows, toJson } from "../output.ts";
+import { decodeEvents, decodeReturn } from "../receipt-view.ts";
+import { readAmount } from "../scalars.ts";
+import { gasOptions, send, withGas } from "../send.ts";
+import { eventRows, sentJson, sentRows } from "../sent-view.ts";
+import { optionsOf, settingsOf, withShared } from "../settings.ts";
+
+const examples = `
+Behind the method's name the contract's names come first: an option that shares its name with a parameter stands before
+the contract.
+
+Examples:
+  lockstep call token --help                   the contract's methods
+  lockstep call token transfer --help          one method's arguments
+  lockstep call token transfer --to dev1 --amount 5`;
+
+export function define(command: Command): void {
+  withGas(withShared(command, "url", "from", "json"))
+    .description("Send a call to a contract and wait for its block.")
+    .argument("<contract>", "alias or address")
+    .argument("[method]", "one of the contract's methods")
+    .argument("[arguments...]", "the method's arguments, as --name value or in order")
+    .option("--value <amount>", "balance to give to the contract")
+    .option("--args <hex>", "all arguments in borsh, for a contract without an ABI")
+    .addHelpText("after", examples)
+    .passThroughOptions()
+    .action(run);
+}
+
+async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
+  const command = ignored.at(-1) as Command;
+  const { tokens, isHelp } = takeCommonOptions(command);
+  const settings = settingsOf(command);
+  await withChain(settings.url, async (chain) => {
+    const contract = await Contract.open(chain, settings, contractText);
+    if (isHelp) return print(settings, contract.help(tokens[0]));
+    const { abi, addresses } = contract;
+    const { name, method, rest } = contract.method(tokens);
+    if (method?.mutability === "view") {
+      throw new InputError("method_is_view", `${name} is a view: it changes nothing, so nothing needs to be sent`, {
+        hint: `Run \`lockstep view ${contractText} ${name}\`.`,
+      });
+    }
+    const args = argumentsFor(command, rest, { abi, params: method?.params ?? [], addresses });
+    const { value } = optionsOf<{ value: string }>(command);
+    const sent = await send(chain, {
+      actions: [
+        {
+          kind: "call",
+          contract: contract.bytes,
+          method: name,
+          args,
+          value: value === undefined ? 0n : readAmount(value, "value"),
+        },
+      ],
+      signer: signerOf(settingsOf(command)),
+      ...gasOptions(command),
+      abi,
+      addresses,
+    });
+    const { returnData } = sent.receipt.actions[0]!;
+    const returns =
+      abi === null || method === null || method.returns === null
+        ? undefined
+        : decodeReturn(abi, method.returns, returnData, addresses);
+    const events = await decodeEvents(sent.receipt.events, chain, addresses);
+    print(settings, {
+      json: {
+        contract: contract.address,
+        method: name,
+        ...(returns !== undefined && { returns }),
+        returnData,
+        ...sentJson(sent, events),
+      },
+      text: [
+        `${contractText}.${name} succeeded`,
+        ...rows([
+          ...(returns !== undefined ? [["returns", toJson(returns)] as const] : []),
+          ...(returns === undefined && returnData !== "0x" ? [["return data", returnData] as const] : []),
+          ...eventRows(events),
+          ...sentRows(sent),
+        ]),
+      ],
+    });
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * `lockstep check`: whether a Wasm module is a contract. If not, the error says which rule, where, and in which function.
+ */
+import type { Command } from "commander";
+import { hash } from "../../node/crypto.ts";
+import { toHex } from "../../node/rpc/json.ts";
+import { checkModule } from "../../vm/contract.ts";
+import { signatureOf } from "../contract-help.ts";
+import { during, exitCodes } from "../exit-codes.ts";
+import { readInputFile } from "../files.ts";
+import { print, type Report, rows } from "../output.ts";
+import { settingsOf, withShared } from "../settings.ts";
+
+export function define(command: Command): void {
+  withShared(command, "json")
+    .description("Say whether a Wasm module is a contract, and what is in it. Needs no node.")
+    .argument("<file.wasm>", "the module")
+    .action(run);
+}
+
+async function run(file: string, _options: unknown, command: Command): Promise<void> {
+  const code = readInputFile(file);
+  print(settingsOf(command), await during(exitCodes.file, () => moduleReport(file, code)));
+}
+
+/** What there is to say about a module. Throws `ModuleError` for one that is no contract. */
+export function moduleReport(file: string, code: Uint8Array): Report {
+  const { methods, abi, memoryPages, imports, functionCount, codeSize } = checkModule(code);
+  const codeHash = toHex(hash("code", code));
+  const names =
+    abi === null ? methods : abi.methods.map((method) => `${signatureOf(abi, method)}  [${method.mutability}]`);
+  return {
+    json: { file, codeHash, codeSize, functionCount, memoryPages, imports, methods, hasAbi: abi !== null },
+    text: [
+      `${file} is a contract${abi === null ? " without an ABI" : `: ${abi.name}`}`,
+      ...rows([
+        ["code", `${codeSize} bytes ${codeHash}`],
+        ["functions", `${functionCount}`],
+        ["memory", memoryPages === null ? "none" : `${memoryPages.initial} to ${memoryPages.maximum} pages`],
+        ["host", imports.length === 0 ? "uses nothing" : imports.join(", ")],
+        ...names.map((name) => ["method", name] as const),
+      ]),
+    ],
+  };
+}

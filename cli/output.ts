@@ -1,0 +1,80 @@
+/**
+ * What a command says: text for people, or exactly one JSON object for programs. Errors for people go to stderr.
+ *
+ * Much of the text was written by strangers (ABI docs, events, revert messages), so control characters never reach the
+ * terminal as themselves.
+ */
+import { InputError } from "../vm/errors.ts";
+
+export interface Report {
+  /** Beside `"ok": true`. Amounts may be bigints; they are printed as decimal strings. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly text: readonly string[];
+}
+
+export function print({ json }: { readonly json: boolean }, report: Report): void {
+  if (json) printJson({ ok: true, ...report.json });
+  else printText(report.text);
+}
+
+/** One line of JSON on stdout. */
+export function printJson(value: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${toJson(value)}\n`);
+}
+
+export function printText(lines: readonly string[]): void {
+  if (lines.length > 0) process.stdout.write(`${lines.map(printable).join("\n")}\n`);
+}
+
+/** Something by the way, which no program reads. */
+export function printNote(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
+}
+
+export function printError({ json }: { readonly json: boolean }, error: unknown): void {
+  const { code, message, hint, details } = errorFacts(error);
+  if (json) {
+    const facts = { code, message, ...(hint !== undefined && { hint }), ...(details !== undefined && { details }) };
+    printJson({ ok: false, error: facts });
+    return;
+  }
+  const logs = Array.isArray(details?.logs) ? details.logs.map((log) => `log: ${log}`) : [];
+  for (const line of logs) printNote(line);
+  printNote(`error[${code}]: ${message}`);
+  if (hint !== undefined) printNote(`hint: ${hint}`);
+}
+
+interface ErrorFacts {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+function errorFacts(error: unknown): ErrorFacts {
+  if (error instanceof InputError) return error;
+  return {
+    code: "fault",
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    hint: "This is a mistake in lockstep, not in your input. Please report it with the lines above.",
+  };
+}
+
+/** Labels in one column, values in the next. */
+export function rows(entries: readonly (readonly [label: string, value: string])[]): string[] {
+  const width = Math.max(0, ...entries.map(([label]) => label.length));
+  return entries.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
+}
+
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item));
+}
+
+/** The same text with every control character but the line feed written as an escape. */
+export function printable(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u{${character.charCodeAt(0).toString(16)}}`,
+  );
+}
