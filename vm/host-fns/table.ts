@@ -14,7 +14,6 @@ import * as storage from "./storage.ts";
 export type HostValueType = "i32" | "i64";
 
 /** Arguments arrive as the engine passes them: i32 as a signed number, i64 as a bigint. */
-// biome-ignore lint/suspicious/noConfusingVoidType: most host functions return nothing
 export type HostImplementation = (call: HostCall, price: HostPrice, ...args: never[]) => number | bigint | void;
 
 export interface HostFunction {
