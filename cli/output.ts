@@ -70,6 +70,11 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item));
 }
 
+/** A decoded value for people: text as it is, everything else as JSON. */
+export function valueText(value: unknown): string {
+  return typeof value === "string" ? value : toJson(value);
+}
+
 /** The same text with every control character but the line feed written as an escape. */
 export function printable(text: string): string {
   return text.replace(

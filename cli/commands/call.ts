@@ -6,7 +6,7 @@ import { InputError } from "../../vm/errors.ts";
 import { signerOf } from "../accounts.ts";
 import { withChain } from "../chain.ts";
 import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
-import { print, rows, toJson } from "../output.ts";
+import { print, rows, valueText } from "../output.ts";
 import { decodeEvents, decodeReturn } from "../receipt-view.ts";
 import { readAmount } from "../scalars.ts";
 import { gasOptions, send, withGas } from "../send.ts";
@@ -83,7 +83,7 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
       text: [
         `${contractText}.${name} succeeded`,
         ...rows([
-          ...(returns !== undefined ? [["returns", toJson(returns)] as const] : []),
+          ...(returns !== undefined ? [["returns", valueText(returns)] as const] : []),
           ...(returns === undefined && returnData !== "0x" ? [["return data", returnData] as const] : []),
           ...eventRows(events),
           ...sentRows(sent),

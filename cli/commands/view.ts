@@ -7,7 +7,7 @@ import { toHex } from "../../node/rpc/json.ts";
 import { InputError } from "../../vm/errors.ts";
 import { withChain } from "../chain.ts";
 import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
-import { print, printNote, toJson } from "../output.ts";
+import { print, printNote, valueText } from "../output.ts";
 import { decodeReturn } from "../receipt-view.ts";
 import { readInteger } from "../scalars.ts";
 import { callFailure } from "../send.ts";
@@ -67,7 +67,7 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
         ? undefined
         : decodeReturn(abi, method.returns, returnData, addresses);
     if (!settings.json) for (const log of logs) printNote(`log: ${log}`);
-    const shown = returns === undefined ? returnData : typeof returns === "string" ? returns : toJson(returns);
+    const shown = returns === undefined ? returnData : valueText(returns);
     print(settings, {
       json: {
         contract: contract.address,
