@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { addressFromText, addressToText } from "../node/address.ts";
+import { codeOf } from "../test/support/refusals.ts";
 import type { Abi, AbiField, AbiType, ScalarName } from "../vm/abi.ts";
 import { decodeArgs } from "../vm/abi-values.ts";
-import { InputError } from "../vm/errors.ts";
 import { bindArguments, flagOf, type OptionSpec, parameterOf, readArguments, takeOptions } from "./arguments.ts";
 
 const abi: Abi = { version: 1, name: "t", types: [], methods: [], events: [], errors: [], storage: [], doc: "" };
@@ -13,16 +13,6 @@ const transferFrom = [field("from", "address"), field("to", "address"), field("a
 
 function option(long: string, required: boolean, short?: string): OptionSpec {
   return { long, short, required, attributeName: () => long.slice(2) };
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
 }
 
 const bind = (params: readonly AbiField[], ...tokens: string[]) =>

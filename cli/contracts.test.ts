@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { addressToText } from "../node/address.ts";
-import { InputError } from "../vm/errors.ts";
+import { codeOf } from "../test/support/refusals.ts";
 import { ContractAliases } from "./contracts.ts";
 
 let folder: string;
@@ -15,16 +15,6 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const one = new Uint8Array(32).fill(1);
 const two = new Uint8Array(32).fill(2);
 const file = () => join(folder, ".lockstep", "contracts.json");
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
-}
 
 test("an alias points where it was set last, also for the next process", () => {
   const aliases = new ContractAliases(folder, "0xaa");

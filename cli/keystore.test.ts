@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { addressToText } from "../node/address.ts";
 import { publicKeyOf } from "../node/crypto.ts";
-import { InputError } from "../vm/errors.ts";
+import { codeOf } from "../test/support/refusals.ts";
 import { Keystore } from "./keystore.ts";
 
 let home: string;
@@ -20,16 +20,6 @@ const pathOf = (name: string) => join(home, "keys", `${name}.json`);
 const readJson = (name: string) => JSON.parse(readFileSync(pathOf(name), "utf8"));
 const edit = (name: string, change: object) =>
   writeFileSync(pathOf(name), JSON.stringify({ ...readJson(name), ...change }));
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
-}
 
 describe("a key in plain", () => {
   test("comes back, and its file belongs to its owner only", () => {

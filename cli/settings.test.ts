@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { codeOf } from "../test/support/refusals.ts";
 import { InputError } from "../vm/errors.ts";
 import { CommandError, during, exitCodeMeanings, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { printable, rows, toJson } from "./output.ts";
@@ -14,16 +15,6 @@ function settingsFor(argv: readonly string[], environment: NodeJS.ProcessEnv = {
   });
   program.parse([...argv], { from: "user" });
   return settings!;
-}
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
 }
 
 test("without options and environment the defaults hold", () => {

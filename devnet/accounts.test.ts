@@ -1,21 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { addressFromText, addressToText } from "../node/address.ts";
 import { publicKeyOf } from "../node/crypto.ts";
-import { InputError } from "../vm/errors.ts";
+import { codeOf } from "../test/support/refusals.ts";
 import { ACCOUNT_COUNT_MAX, DEFAULT_MNEMONIC, deriveKey, devAccount, devAccounts } from "./accounts.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
-}
 
 describe("SLIP-0010", () => {
   const seed1 = "000102030405060708090a0b0c0d0e0f";

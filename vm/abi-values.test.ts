@@ -1,6 +1,7 @@
 import * as oracle from "borsh";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { codeOf } from "../test/support/refusals.ts";
 import { type Abi, type AbiField, type AbiType, type ScalarName, typeToText } from "./abi.ts";
 import {
   type AbiValue,
@@ -65,16 +66,6 @@ const addresses: AddressText = {
 };
 
 const parse = (type: AbiType, text: string) => parseValue(type, abi, text, { addresses, name: "p" });
-
-function codeOf(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error.code;
-    throw error;
-  }
-  return "accepted";
-}
 
 /** A type, a generator of its values, and the same for the borsh package, whose bytes judge ours. */
 interface Sample {

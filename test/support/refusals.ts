@@ -1,0 +1,13 @@
+/** Which stable code a refusal carries: what tests of bad input compare. */
+import { InputError } from "../../vm/errors.ts";
+
+/** `accepted` when nothing is thrown. What is no `InputError` is a bug, and passes through. */
+export function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof InputError) return error.code;
+    throw error;
+  }
+  return "accepted";
+}
