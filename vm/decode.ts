@@ -5,6 +5,7 @@
  * read, with a code of its own. No count is trusted for an allocation before its limit is checked; nothing recurses.
  */
 import { ByteReader } from "./byte-reader.ts";
+import { readCustomSection } from "./custom-section.ts";
 import { assert } from "./errors.ts";
 import {
   type CustomSection,
@@ -20,11 +21,13 @@ import {
   type ValueType,
   valueType,
 } from "./module.ts";
-import { op } from "./opcodes.ts";
+import { ModuleError } from "./module-error.ts";
+import { featureText, op } from "./opcodes.ts";
 import * as profile from "./profile.ts";
 
 // Section identifiers in the order in which they must come; the data count stands before the code (section 5.5.16).
 const sectionOrder = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
+const NAME_SECTION = "name";
 const sectionNames = [
   "custom",
   "type",
@@ -45,6 +48,18 @@ type Draft = { -readonly [K in keyof Module]: Module[K] } & { dataCount: number 
 
 /** Throws `ModuleError`. Types, indices and bodies are still to be validated. */
 export function decodeModule(bytes: Uint8Array): Module {
+  try {
+    return decodeSections(bytes);
+  } catch (error) {
+    if (!(error instanceof ModuleError) || error.functionIndex === undefined) throw error;
+    // The name section stands behind the code, where decoding did not get.
+    const section = readCustomSection(bytes, NAME_SECTION);
+    const functionName = section && decodeFunctionNames(section).get(error.functionIndex);
+    throw functionName === undefined ? error : error.at({ functionName });
+  }
+}
+
+function decodeSections(bytes: Uint8Array): Module {
   const reader = new ByteReader(bytes);
   if (bytes.length > profile.CODE_SIZE_MAX) {
     reader.fail("limit_code_size", `module of ${bytes.length} bytes, at most ${profile.CODE_SIZE_MAX}`);
@@ -82,7 +97,7 @@ export function decodeModule(bytes: Uint8Array): Module {
       continue;
     }
     const place = sectionOrder.indexOf(id);
-    if (id === 13) reader.fail("exceptions", "exceptions are outside profile 1", at);
+    if (id === 13) reader.fail("exceptions", featureText.exceptions, at);
     if (place < 0) reader.fail("malformed_section", `unknown section ${id}`, at);
     if (place <= position) reader.fail("section_order", `${sectionNames[id]} section twice or out of order`, at);
     position = place;
@@ -97,7 +112,8 @@ export function decodeModule(bytes: Uint8Array): Module {
   }
   module.hasDataCount = module.dataCount !== null;
   module.customs = customs;
-  module.functionNames = decodeFunctionNames(customs, module.imports.length + module.functions.length);
+  const names = customs.find(({ name }) => name === NAME_SECTION);
+  if (names !== undefined) module.functionNames = decodeFunctionNames(names.bytes);
   return module;
 }
 
@@ -186,12 +202,12 @@ export function decodeValueType(reader: ByteReader): ValueType {
       return byte;
     case 0x7d:
     case 0x7c:
-      return reader.fail("float", `${byte === 0x7d ? "f32" : "f64"} is not deterministic enough for a contract`, at);
+      return reader.fail("float", featureText.float, at);
     case 0x7b:
-      return reader.fail("simd", "v128 is outside profile 1", at);
+      return reader.fail("simd", featureText.simd, at);
     case 0x70:
     case 0x6f:
-      return reader.fail("reference_types", "references as values are outside profile 1", at);
+      return reader.fail("reference_types", featureText.reference_types, at);
     default:
       return reader.fail("malformed_type", `0x${byte.toString(16)} is no value type`, at);
   }
@@ -231,7 +247,7 @@ function decodeLimits(reader: ByteReader, what: "table" | "memory"): Limits {
   const at = reader.offset;
   const flags = reader.u8();
   if (flags & 0x04) reader.fail("memory64", `64-bit ${what} is outside profile 1`, at);
-  if (flags & 0x02) reader.fail("threads", `shared ${what} is outside profile 1`, at);
+  if (flags & 0x02) reader.fail("threads", featureText.threads, at);
   if (flags > 1) reader.fail("malformed_limits", `unknown limits flags ${flags}`, at);
   const min = reader.u32();
   const max = flags === 1 ? reader.u32() : null;
@@ -294,7 +310,7 @@ function decodeConstant(reader: ByteReader, type: ValueType): bigint {
             : left.value * right.value;
       stack.push({ type: operandType, value: BigInt.asIntN(wide ? 64 : 32, exact) });
     } else if (code === 0x43 || code === 0x44) {
-      reader.fail("float", "floating point is not deterministic enough for a contract", at);
+      reader.fail("float", featureText.float, at);
     } else if (code === op.globalGet) {
       reader.fail("constant_expression", "a constant may refer to imported globals only, and contracts have none", at);
     } else {
@@ -367,7 +383,13 @@ function decodeBodies(reader: ByteReader, module: Draft): FunctionBody[] {
     reader.fail("code_count", `${module.functions.length} functions declared, ${count} bodies given`, at);
   }
   const bodies: FunctionBody[] = [];
-  for (let i = 0; i < count; i++) bodies.push(decodeBody(reader));
+  for (let i = 0; i < count; i++) {
+    try {
+      bodies.push(decodeBody(reader));
+    } catch (error) {
+      throw error instanceof ModuleError ? error.at({ functionIndex: module.imports.length + i }) : error;
+    }
+  }
   return bodies;
 }
 
@@ -405,24 +427,22 @@ function decodeDataSegment(reader: ByteReader): DataSegment {
  * Function names (core spec, appendix, section 7.4.1). Names only help people: a damaged section gives fewer of them and
  * never refuses a module.
  */
-function decodeFunctionNames(customs: readonly CustomSection[], functionCount: number): ReadonlyMap<number, string> {
+function decodeFunctionNames(section: Uint8Array): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
-  const section = customs.find(({ name }) => name === "name");
-  if (section === undefined) return names;
   try {
-    const reader = new ByteReader(section.bytes);
+    const reader = new ByteReader(section);
     while (!reader.done) {
       const id = reader.u8();
       const part = reader.sub(reader.u32());
       if (id !== 1) continue;
       for (let left = part.u32(); left > 0; left--) {
         const index = part.u32();
-        const name = part.name(profile.NAME_SIZE_MAX);
-        if (index < functionCount) names.set(index, name);
+        names.set(index, part.name(profile.NAME_SIZE_MAX));
       }
     }
-  } catch {
+  } catch (error) {
     // What was read before the damage stays.
+    if (!(error instanceof ModuleError)) throw error;
   }
   return names;
 }

@@ -3,7 +3,7 @@
  * in plain fields. Validator, metering and instrumentation share it, so they agree on where each instruction starts.
  */
 import { ByteReader } from "./byte-reader.ts";
-import { type Opcode, opcodeOf, PREFIX_BULK } from "./opcodes.ts";
+import { featureText, type Opcode, opcodeOf, PREFIX_BULK } from "./opcodes.ts";
 import { BR_TABLE_SIZE_MAX } from "./profile.ts";
 
 export class InstructionReader {
@@ -118,13 +118,3 @@ export class InstructionReader {
     return byte;
   }
 }
-
-const featureText = {
-  float: "floating point is not deterministic enough for a contract",
-  reference_types: "references as values are outside profile 1",
-  tail_call: "tail calls are outside profile 1",
-  exceptions: "exceptions are outside profile 1",
-  gc: "garbage-collected types are outside profile 1",
-  simd: "vector instructions are outside profile 1",
-  threads: "atomic instructions are outside profile 1",
-} as const;

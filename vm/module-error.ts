@@ -23,12 +23,12 @@ export class ModuleError extends InputError {
 
   constructor(code: string, problem: string, offset: number, position: ModulePosition = {}, hint?: string) {
     const { functionIndex, functionName, opcode } = position;
-    const where = [`at byte ${offset}`];
+    const where = [`byte ${offset}`];
     if (functionIndex !== undefined) {
-      where.push(`in function ${functionIndex}${functionName === undefined ? "" : ` (${functionName})`}`);
+      where.push(`function ${functionIndex}${functionName === undefined ? "" : ` (${functionName})`}`);
     }
     if (opcode !== undefined) where.push(`opcode ${opcode}`);
-    super(code, `${problem} ${where.join(", ")}`, {
+    super(code, `${problem} [${where.join(", ")}]`, {
       details: { offset, ...position },
       ...(hint === undefined ? {} : { hint }),
     });

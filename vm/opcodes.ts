@@ -32,6 +32,17 @@ export type Immediate =
 /** Why a row is outside the profile; also the rejection's code. */
 export type Feature = "float" | "reference_types" | "tail_call" | "exceptions" | "gc" | "simd" | "threads";
 
+/** What a rejection for a feature says. */
+export const featureText: Readonly<Record<Feature, string>> = {
+  float: "floats are outside profile 1, because machines need not agree on them; use integers",
+  reference_types: "references as values are outside profile 1",
+  tail_call: "tail calls are outside profile 1",
+  exceptions: "exceptions are outside profile 1",
+  gc: "garbage-collected types are outside profile 1",
+  simd: "vectors are outside profile 1",
+  threads: "shared memory and atomics are outside profile 1",
+};
+
 export interface Opcode {
   /** The byte, or 0xfc00 + the second number for the prefix 0xfc. */
   readonly code: number;

@@ -15,7 +15,7 @@ import {
   valueType,
 } from "./module.ts";
 import { ModuleError } from "./module-error.ts";
-import { op } from "./opcodes.ts";
+import { type Feature, featureText, op } from "./opcodes.ts";
 import { NESTING_MAX } from "./profile.ts";
 
 /** The bottom type: an operand of code that is never reached. */
@@ -162,13 +162,8 @@ class FunctionValidator {
     const index = this.instructions.a;
     const type = index < 0 ? blockTypes.get(index) : this.#module.types[index];
     if (type !== undefined) return type;
-    if (index === 0x7d - 0x80 || index === 0x7c - 0x80) {
-      return this.#fail("float", "a block of floating-point type is not deterministic enough for a contract");
-    }
-    if (index === 0x7b - 0x80) return this.#fail("simd", "v128 is outside profile 1");
-    if (index === 0x70 - 0x80 || index === 0x6f - 0x80) {
-      return this.#fail("reference_types", "references as values are outside profile 1");
-    }
+    const feature = featureOfType(index + 0x80);
+    if (feature !== null) return this.#fail(feature, featureText[feature]);
     return this.#fail("unknown_type", `block type ${index} does not exist`);
   }
 
@@ -316,10 +311,8 @@ class FunctionValidator {
       case op.selectTyped: {
         const type = instructions.a;
         if (type !== i32 && type !== i64) {
-          const float = type === 0x7d || type === 0x7c;
-          return float
-            ? this.#fail("float", "floating point is not deterministic enough for a contract")
-            : this.#fail("reference_types", "references as values are outside profile 1");
+          const feature = featureOfType(type) ?? "reference_types";
+          return this.#fail(feature, featureText[feature]);
         }
         this.#pop(i32);
         this.#pop(type);
@@ -375,6 +368,13 @@ class FunctionValidator {
     this.#popAll(defaultTypes);
     this.#setUnreachable();
   }
+}
+
+/** The feature that the byte of a value type outside the profile belongs to. */
+function featureOfType(byte: number): Feature | null {
+  if (byte === 0x7d || byte === 0x7c) return "float";
+  if (byte === 0x7b) return "simd";
+  return byte === 0x70 || byte === 0x6f ? "reference_types" : null;
 }
 
 function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {

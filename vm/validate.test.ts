@@ -39,6 +39,11 @@ test("a rejected float names its code, offset, function and opcode", () => {
   expect(code[error.offset]).toBe(0xb7);
 });
 
+test("so does a float among the locals, though its body is never read", () => {
+  const code = wat("(module (func $fine) (func $sum (local i32 f64)))", { names: true });
+  expect(rejection(code)).toMatchObject({ code: "float", functionIndex: 1, functionName: "sum" });
+});
+
 describe("everything of the engine's that profile 1 leaves out is refused by its own code", () => {
   const cases: [string, string][] = [
     ["float", "(module (func (param f32)))"],
