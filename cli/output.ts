@@ -5,6 +5,7 @@
  * terminal as themselves.
  */
 import { InputError } from "../vm/errors.ts";
+import type { FloatUse } from "../vm/float-survey.ts";
 
 export interface Report {
   /** Beside `"ok": true`. Amounts may be bigints; they are printed as decimal strings. */
@@ -41,7 +42,22 @@ export function printError({ json }: { readonly json: boolean }, error: unknown)
   const logs = Array.isArray(details?.logs) ? details.logs.map((log) => `log: ${log}`) : [];
   for (const line of logs) printNote(line);
   printNote(`error[${code}]: ${message}`);
+  for (const line of floatLines(details?.floats)) printNote(line);
   if (hint !== undefined) printNote(`hint: ${hint}`);
+}
+
+/** Lines of the survey that comes with a module refused for its floats; the rest is in `--json`. */
+const FLOAT_LINES_MAX = 20;
+
+function floatLines(floats: unknown): string[] {
+  if (!Array.isArray(floats)) return [];
+  const lines = (floats as readonly FloatUse[]).map(({ functionIndex, functionName, offset, what, path }) => {
+    const name = functionName === null ? `function ${functionIndex}` : `function ${functionIndex} (${functionName})`;
+    const way = path === null ? "no export reaches it" : `reached by ${path.join(" > ")}`;
+    return `  ${name}: ${what} at byte ${offset}, ${way}`;
+  });
+  const rest = lines.length - FLOAT_LINES_MAX;
+  return rest > 0 ? [...lines.slice(0, FLOAT_LINES_MAX), `  and ${rest} more functions`] : lines;
 }
 
 interface ErrorFacts {

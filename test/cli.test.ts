@@ -148,7 +148,7 @@ describe("files", () => {
       status: 3,
       stdout: "",
       stderr: expect.stringMatching(
-        new RegExp(`^error\\[${answer.error.code}\\]: .+ at byte ${answer.error.details.offset}`),
+        new RegExp(`^error\\[${answer.error.code}\\]: .+ \\[byte ${answer.error.details.offset}`),
       ),
     });
   });

@@ -11,6 +11,8 @@ export class ByteReader {
   offset: number;
   /** Exclusive; never beyond `bytes`. */
   readonly end: number;
+  /** Set by the survey that reads on behind a float to find the others. */
+  allowsFloats = false;
 
   constructor(bytes: Uint8Array, offset = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -45,7 +47,9 @@ export class ByteReader {
   sub(length: number): ByteReader {
     const at = this.offset;
     this.slice(length);
-    return new ByteReader(this.bytes, at, this.offset);
+    const part = new ByteReader(this.bytes, at, this.offset);
+    part.allowsFloats = this.allowsFloats;
+    return part;
   }
 
   u32(): number {

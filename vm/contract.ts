@@ -7,6 +7,7 @@
 import { ABI_SECTION, type Abi, type AbiMethod, decodeAbi } from "./abi.ts";
 import { decodeModule } from "./decode.ts";
 import { assert, InputError } from "./errors.ts";
+import { surveyFloats } from "./float-survey.ts";
 import type { Host } from "./host-fns/host.ts";
 import { INPUT_SIZE_MAX } from "./host-fns/message.ts";
 import { type CompiledModule, compile, run } from "./jit.ts";
@@ -27,6 +28,7 @@ import type { FunctionFacts } from "./validate-function.ts";
 
 export { ABI_SECTION, type Abi, type AbiMethod, type AbiType, decodeAbi, encodeAbi, INIT_METHOD } from "./abi.ts";
 export { Fault, InputError } from "./errors.ts";
+export type { FloatUse } from "./float-survey.ts";
 export type { CallContext, Host } from "./host-fns/host.ts";
 export { hostFunctions } from "./host-fns/table.ts";
 export { ModuleError } from "./module-error.ts";
@@ -61,9 +63,17 @@ export interface PreparedContract {
   readonly instantiateGas: number;
 }
 
-/** Decides whether `code` is a contract. Throws `ModuleError`, or `InputError` (`abi_*`, `borsh_*`) for its ABI section. */
+/**
+ * Decides whether `code` is a contract. Throws `ModuleError`, or `InputError` (`abi_*`, `borsh_*`) for its ABI section. A
+ * `float` error names in `details.floats` every function that holds one (`FloatUse`).
+ */
 export function checkModule(code: Uint8Array): ModuleSummary {
-  return inspect(code).summary;
+  try {
+    return inspect(code).summary;
+  } catch (error) {
+    if (!(error instanceof ModuleError) || error.code !== "float") throw error;
+    throw error.with({ floats: surveyFloats(code) });
+  }
 }
 
 /** As `checkModule`, and compiles. The result may be kept for as long as one likes: it holds no state. */

@@ -46,10 +46,13 @@ const sectionNames = [
 
 type Draft = { -readonly [K in keyof Module]: Module[K] } & { dataCount: number | null };
 
-/** Throws `ModuleError`. Types, indices and bodies are still to be validated. */
-export function decodeModule(bytes: Uint8Array): Module {
+/**
+ * Throws `ModuleError`. Types, indices and bodies are still to be validated. With `allowsFloats` the result may hold floats
+ * where `Module` has none: for the survey that names them all, and for nothing else.
+ */
+export function decodeModule(bytes: Uint8Array, { allowsFloats = false } = {}): Module {
   try {
-    return decodeSections(bytes);
+    return decodeSections(bytes, allowsFloats);
   } catch (error) {
     if (!(error instanceof ModuleError) || error.functionIndex === undefined) throw error;
     // The name section stands behind the code, where decoding did not get.
@@ -59,8 +62,9 @@ export function decodeModule(bytes: Uint8Array): Module {
   }
 }
 
-function decodeSections(bytes: Uint8Array): Module {
+function decodeSections(bytes: Uint8Array, allowsFloats: boolean): Module {
   const reader = new ByteReader(bytes);
+  reader.allowsFloats = allowsFloats;
   if (bytes.length > profile.CODE_SIZE_MAX) {
     reader.fail("limit_code_size", `module of ${bytes.length} bytes, at most ${profile.CODE_SIZE_MAX}`);
   }
@@ -202,6 +206,7 @@ export function decodeValueType(reader: ByteReader): ValueType {
       return byte;
     case 0x7d:
     case 0x7c:
+      if (reader.allowsFloats) return byte as ValueType;
       return reader.fail("float", featureText.float, at);
     case 0x7b:
       return reader.fail("simd", featureText.simd, at);
@@ -309,6 +314,9 @@ function decodeConstant(reader: ByteReader, type: ValueType): bigint {
             ? left.value - right.value
             : left.value * right.value;
       stack.push({ type: operandType, value: BigInt.asIntN(wide ? 64 : 32, exact) });
+    } else if ((code === 0x43 || code === 0x44) && reader.allowsFloats) {
+      reader.slice(code === 0x43 ? 4 : 8);
+      stack.push({ type, value: 0n });
     } else if (code === 0x43 || code === 0x44) {
       reader.fail("float", featureText.float, at);
     } else if (code === op.globalGet) {

@@ -20,8 +20,9 @@ export class InstructionReader {
   /** Targets of `br_table`, the default last. */
   labels: number[] = [];
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  constructor(bytes: Uint8Array, start: number, end: number, { allowsFloats = false } = {}) {
     this.reader = new ByteReader(bytes, start, end);
+    this.reader.allowsFloats = allowsFloats;
   }
 
   get done(): boolean {
@@ -45,7 +46,10 @@ export class InstructionReader {
     const opcode = code === -1 ? undefined : opcodeOf(code);
     this.opcode = opcode;
     if (opcode === undefined) return reader.fail("unknown_opcode", "unknown opcode", this.offset);
-    if (opcode.feature !== undefined) reader.fail(opcode.feature, featureText[opcode.feature], this.offset);
+    const { feature } = opcode;
+    if (feature !== undefined && !(feature === "float" && reader.allowsFloats)) {
+      reader.fail(feature, featureText[feature], this.offset);
+    }
     this.#immediates(opcode);
     return opcode;
   }
@@ -100,6 +104,12 @@ export class InstructionReader {
         return;
       case "i64":
         this.wide = reader.s64();
+        return;
+      case "f32":
+        reader.slice(4);
+        return;
+      case "f64":
+        reader.slice(8);
         return;
       case "dataAndMemory":
         this.a = reader.u32();

@@ -39,6 +39,19 @@ export class ModuleError extends InputError {
     if (opcode !== undefined) this.opcode = opcode;
   }
 
+  /** The same error with more facts for programs. */
+  with(details: Readonly<Record<string, unknown>>): ModuleError {
+    const { functionIndex, functionName, opcode } = this;
+    const error = new ModuleError(this.code, this.problem, this.offset, {}, this.hint);
+    return Object.assign(error, {
+      message: this.message,
+      details: { ...this.details, ...details },
+      ...(functionIndex === undefined ? {} : { functionIndex }),
+      ...(functionName === undefined ? {} : { functionName }),
+      ...(opcode === undefined ? {} : { opcode }),
+    });
+  }
+
   /** The same error with a more precise position. */
   at(position: ModulePosition): ModuleError {
     const { functionIndex, functionName, opcode } = this;

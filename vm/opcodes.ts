@@ -22,6 +22,8 @@ export type Immediate =
   | "memory"
   | "i32"
   | "i64"
+  | "f32"
+  | "f64"
   | "dataAndMemory"
   | "data"
   | "memories"
@@ -121,8 +123,11 @@ function access(code: number, name: string, signature: Signature, align: number)
   rows.push({ code, name, immediate: "memarg", signature, align });
 }
 
-function outside(feature: Feature, first: number, spaced: string): void {
-  for (const [i, name] of spaced.split(" ").entries()) rows.push({ code: first + i, name, immediate: "none", feature });
+/** Floats have their immediates, so that a survey can read on behind them; the rest ends the reading. */
+function outside(feature: Feature, first: number, spaced: string, immediates: readonly Immediate[] = []): void {
+  for (const [i, name] of spaced.split(" ").entries()) {
+    rows.push({ code: first + i, name, immediate: immediates[i] ?? "none", feature });
+  }
 }
 
 // Control, parametric and variable instructions.
@@ -157,7 +162,7 @@ outside("reference_types", 0x25, "table.get table.set");
 // Memory instructions.
 access(0x28, "i32.load", "i:i", 2);
 access(0x29, "i64.load", "i:I", 3);
-outside("float", 0x2a, "f32.load f64.load");
+outside("float", 0x2a, "f32.load f64.load", ["memarg", "memarg"]);
 access(0x2c, "i32.load8_s", "i:i", 0);
 access(0x2d, "i32.load8_u", "i:i", 0);
 access(0x2e, "i32.load16_s", "i:i", 1);
@@ -170,7 +175,7 @@ access(0x34, "i64.load32_s", "i:I", 2);
 access(0x35, "i64.load32_u", "i:I", 2);
 access(0x36, "i32.store", "ii:", 2);
 access(0x37, "i64.store", "iI:", 3);
-outside("float", 0x38, "f32.store f64.store");
+outside("float", 0x38, "f32.store f64.store", ["memarg", "memarg"]);
 access(0x3a, "i32.store8", "ii:", 0);
 access(0x3b, "i32.store16", "ii:", 1);
 access(0x3c, "i64.store8", "iI:", 0);
@@ -182,7 +187,7 @@ row(op.memoryGrow, "memory.grow", "memory", "i:i");
 // Numeric instructions.
 row(op.i32Const, "i32.const", "i32", ":i");
 row(op.i64Const, "i64.const", "i64", ":I");
-outside("float", 0x43, "f32.const f64.const");
+outside("float", 0x43, "f32.const f64.const", ["f32", "f64"]);
 const comparisons = "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u";
 const arithmetic = "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr";
 row(0x45, "i32.eqz", "none", "i:i");
