@@ -10,6 +10,13 @@ import { assert, InputError } from "./errors.ts";
 import { surveyFloats } from "./float-survey.ts";
 import type { Host } from "./host-fns/host.ts";
 import { INPUT_SIZE_MAX } from "./host-fns/message.ts";
+import {
+  type InstructionEvent,
+  type InterpretedModule,
+  type InterpreterCall,
+  interpret,
+  prepareInterpreter,
+} from "./interpreter.ts";
 import { type CompiledModule, compile, run } from "./jit.ts";
 import { injectMetering } from "./metering/inject.ts";
 import {
@@ -31,6 +38,7 @@ export { Fault, InputError } from "./errors.ts";
 export type { FloatUse } from "./float-survey.ts";
 export type { CallContext, Host } from "./host-fns/host.ts";
 export { hostFunctions } from "./host-fns/table.ts";
+export type { InstructionEvent } from "./interpreter.ts";
 export { ModuleError } from "./module-error.ts";
 export { type CallResult, type HaltReason, haltReasons, type Outcome } from "./outcome.ts";
 
@@ -56,7 +64,10 @@ export interface ModuleSummary {
 
 export interface PreparedContract {
   readonly summary: ModuleSummary;
+  /** For the `jit` engine. */
   readonly compiled: CompiledModule;
+  /** For the `interpreter` engine; made when first asked for. */
+  readonly interpreted: () => InterpretedModule;
   readonly methods: ReadonlyMap<string, AbiMethod | null>;
   readonly hasInitialize: boolean;
   /** Gas for making an instance, charged before each call. */
@@ -80,10 +91,15 @@ export function checkModule(code: Uint8Array): ModuleSummary {
 export function prepareContract(code: Uint8Array): PreparedContract {
   const { module, facts, summary } = inspect(code);
   const compiled = compile(module, injectMetering(module, facts));
+  let interpreted: InterpretedModule | undefined;
   const abiMethods = new Map(summary.abi?.methods.map((method) => [method.name, method]));
   return {
     summary,
     compiled,
+    interpreted: () => {
+      interpreted ??= prepareInterpreter(module, facts);
+      return interpreted;
+    },
     methods: new Map(summary.methods.map((name) => [name, abiMethods.get(name) ?? null])),
     hasInitialize: module.exports.some(({ kind, name }) => kind === "function" && name === INITIALIZE_EXPORT),
     instantiateGas: instantiateGas(module),
@@ -166,6 +182,10 @@ export interface CallOptions {
   /** Writes and events halt the call; methods that the ABI calls views always run so. */
   readonly readOnly: boolean;
   readonly host: Host;
+  /** Both give the same result. `jit`, the default, is fast; `interpreter` is independent of the host's WebAssembly. */
+  readonly engine?: "jit" | "interpreter";
+  /** Told before each instruction; only the interpreter can. */
+  readonly onInstruction?: (event: InstructionEvent) => void;
 }
 
 /** Runs one method in a fresh instance. Never throws for anything that a guest can do. */
@@ -177,12 +197,17 @@ export function callContract(contract: PreparedContract, options: CallOptions): 
   assert(Number.isSafeInteger(gasLimit) && gasLimit >= 0, `gas limit ${gasLimit}`);
   const guestGas = gasLimit - contract.instantiateGas;
   if (guestGas < 0) return { outcome: { kind: "halt", reason: "OutOfGas" }, gasUsed: gasLimit };
-  const { outcome, gasUsed } = run(contract.compiled, {
+  const { engine = "jit", onInstruction } = options;
+  assert(onInstruction === undefined || engine === "interpreter", "only the interpreter traces instructions");
+  const call: InterpreterCall = {
     host,
     input,
     readOnly: options.readOnly || description?.mutability === "view",
     gasLimit: guestGas,
     exports: contract.hasInitialize ? [INITIALIZE_EXPORT, method] : [method],
-  });
+    ...(onInstruction === undefined ? {} : { onInstruction }),
+  };
+  const { outcome, gasUsed } =
+    engine === "jit" ? run(contract.compiled, call) : interpret(contract.interpreted(), call);
   return { outcome, gasUsed: contract.instantiateGas + gasUsed };
 }

@@ -251,9 +251,10 @@ function decodeImport(reader: ByteReader): FunctionImport {
 function decodeLimits(reader: ByteReader, what: "table" | "memory"): Limits {
   const at = reader.offset;
   const flags = reader.u8();
+  // One byte of at most three bits; with more set, the lower ones mean nothing.
+  if (flags > 7) reader.fail("malformed_limits", `unknown limits flags ${flags}`, at);
   if (flags & 0x04) reader.fail("memory64", `64-bit ${what} is outside profile 1`, at);
   if (flags & 0x02) reader.fail("threads", featureText.threads, at);
-  if (flags > 1) reader.fail("malformed_limits", `unknown limits flags ${flags}`, at);
   const min = reader.u32();
   const max = flags === 1 ? reader.u32() : null;
   if (max !== null && max < min) reader.fail("limits_order", `${what} maximum ${max} is below its minimum ${min}`, at);

@@ -44,12 +44,22 @@ export interface JitCall {
   readonly gasLimit: number;
   /** Exported functions to run in this order, in one instance. */
   readonly exports: readonly string[];
+  /** Told at the end, however it came, of what no outcome shows; for comparing engines. */
+  readonly onFinish?: (facts: FinishFacts) => void;
+}
+
+export interface FinishFacts {
+  /** Linear memory as the call left it; a view that is good until this returns. */
+  readonly memory: Uint8Array;
+  /** Largest logical stack height, in the profile's unit; null from an engine that did not track it. */
+  readonly stackHeightMax: number | null;
 }
 
 interface Counters {
   readonly gas: WebAssembly.Global;
   readonly stack: WebAssembly.Global;
   readonly halt: WebAssembly.Global;
+  readonly peak?: WebAssembly.Global;
 }
 
 export function run(compiled: CompiledModule, call: JitCall): CallResult {
@@ -59,21 +69,26 @@ export function run(compiled: CompiledModule, call: JitCall): CallResult {
   let counters: Counters | undefined;
   try {
     const instance = instantiate(compiled, memory, hostCall, () => counters!);
-    const { gas, stack, halt } = instance.exports as unknown as Counters;
-    counters = { gas, stack, halt };
+    counters = instance.exports as unknown as Counters;
+    const { gas, stack } = counters;
     gas.value = BigInt(call.gasLimit);
     for (const name of call.exports) {
       stack.value = STACK_HEIGHT_MAX;
       const guest = instance.exports[injected.functionPrefix + name];
       assert(typeof guest === "function", `export ${name} is no function`);
       guest();
+      // The return to the host is a check point.
+      if ((gas.value as bigint) < 0n) return halted("OutOfGas", call.gasLimit);
     }
     const left = gas.value as bigint;
-    if (left < 0n) return halted("OutOfGas", call.gasLimit);
     return { outcome: { kind: "success", data: hostCall.returnData }, gasUsed: call.gasLimit - Number(left) };
   } catch (error) {
     return failed(error, call.gasLimit, hostCall, counters);
   } finally {
+    call.onFinish?.({
+      memory: new Uint8Array(memory?.buffer ?? noMemory),
+      stackHeightMax: counters?.peak === undefined ? null : STACK_HEIGHT_MAX - (counters.peak.value as number),
+    });
     if (memory !== null) returnMemory(memory);
   }
 }

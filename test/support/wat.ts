@@ -17,9 +17,9 @@ const features = {
   memory64: true,
 };
 
-/** `names` keeps the function names in a name section. `check: false` lets invalid modules through. */
+/** As bytes, because wabt cuts the characters of a string to one byte each. `names` keeps the function names in a name section. `check: false` lets invalid modules through. */
 export function wat(text: string, { names = false, check = true } = {}): Uint8Array {
-  const module = wabt.parseWat("test.wat", text, features);
+  const module = wabt.parseWat("test.wat", new TextEncoder().encode(text), features);
   try {
     if (check) module.validate();
     return Uint8Array.from(module.toBinary({ write_debug_names: names }).buffer);

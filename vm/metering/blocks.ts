@@ -19,6 +19,17 @@
  *         end
  *     A   call $g
  *
+ * A branch further out parts the way for every `end` it jumps over, and for those only:
+ *
+ *     A   block
+ *           block
+ *     A       br_if 1
+ *     B       call $f
+ *           end
+ *     C     call $f        <- not after the branch, which is past this `end`
+ *         end
+ *     A   call $g          <- here both ways meet
+ *
  * Code after `br`, `br_table`, `return` or `unreachable` up to the next `end` or `else` cannot run and weighs nothing.
  * A trap burns the frame's gas, so `unreachable` leaves no block.
  */

@@ -30,7 +30,7 @@ import {
 } from "../module.ts";
 import { ModuleError } from "../module-error.ts";
 import { op } from "../opcodes.ts";
-import { ACTIVATION_HEIGHT, INSTRUMENTED_SIZE_MAX, MEMORY_PAGE_COUNT_MAX } from "../profile.ts";
+import { ACTIVATION_HEIGHT, INSTRUMENTED_SIZE_MAX, MEMORY_PAGE_COUNT_MAX, STACK_HEIGHT_MAX } from "../profile.ts";
 import type { FunctionFacts } from "../validate-function.ts";
 import { meteredBlocks } from "./blocks.ts";
 import { BULK_BYTES_PER_GAS_LOG2, FREE_LOCAL_COUNT, PAGE_GAS, paysByOperand, TABLE_ENTRY_GAS } from "./schedule.ts";
@@ -45,6 +45,8 @@ export const injected = {
   gas: "gas",
   stack: "stack",
   halt: "halt",
+  /** Only with `tracksPeak`. */
+  peak: "peak",
   functionPrefix: "f:",
 } as const;
 
@@ -54,9 +56,18 @@ export const haltCode = { none: 0, outOfGas: 1, stackOverflow: 2, noPage: 3 } as
 const { i32, i64 } = valueType;
 const MUTABLE = 1;
 
+export interface InjectOptions {
+  /** Also keeps the lowest value the stack counter had, for comparing engines. Nothing else changes by it. */
+  readonly tracksPeak?: boolean;
+}
+
 /** Throws `ModuleError` `limit_instrumented_size`. `facts` come from `validateModule`. */
-export function injectMetering(module: Module, facts: readonly FunctionFacts[]): Uint8Array {
-  const layout = planLayout(module);
+export function injectMetering(
+  module: Module,
+  facts: readonly FunctionFacts[],
+  { tracksPeak = false }: InjectOptions = {},
+): Uint8Array {
+  const layout = planLayout(module, tracksPeak);
   const code = new ByteWriter().u32(module.bodies.length + layout.helpers.length);
   for (const [i, body] of module.bodies.entries()) {
     const type = typeOfFunction(module, module.imports.length + i)!;
@@ -84,11 +95,12 @@ interface Layout {
   readonly gasGlobal: number;
   readonly stackGlobal: number;
   readonly haltGlobal: number;
+  readonly peakGlobal: number | null;
   /** Block type of "no parameters, these results", for results that have no short form. */
   readonly resultTypes: ReadonlyMap<FunctionType, number>;
 }
 
-function planLayout(module: Module): Layout {
+function planLayout(module: Module, tracksPeak: boolean): Layout {
   const types = [...module.types];
   const resultTypes = new Map<FunctionType, number>();
   for (const type of module.types) {
@@ -106,6 +118,7 @@ function planLayout(module: Module): Layout {
     gasGlobal: module.globals.length,
     stackGlobal: module.globals.length + 1,
     haltGlobal: module.globals.length + 2,
+    peakGlobal: tracksPeak ? module.globals.length + 3 : null,
     resultTypes,
   };
 }
@@ -175,6 +188,10 @@ class BodyInjector {
     out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const).signed(height).u8(op.i32Sub);
     out.u8(op.localTee).u32(this.#stackLocal).u8(op.i32Const).signed(0).u8(op.i32LtS);
     writeHaltIf(out, this.#layout, haltCode.stackOverflow);
+    const { peakGlobal } = this.#layout;
+    if (peakGlobal === null) return;
+    out.u8(op.localGet).u32(this.#stackLocal).u8(op.globalGet).u32(peakGlobal).u8(op.i32LtS, op.if, 0x40);
+    out.u8(op.localGet).u32(this.#stackLocal).u8(op.globalSet).u32(peakGlobal).u8(op.end);
   }
 
   /** Accrues `gas`; at a check point also compares. */
@@ -338,7 +355,7 @@ function encode(module: Module, layout: Layout, code: Uint8Array): Uint8Array {
     });
   }
   out.section(6, (content) => {
-    content.u32(module.globals.length + 3);
+    content.u32(module.globals.length + (layout.peakGlobal === null ? 3 : 4));
     for (const { type, mutable, value } of module.globals) {
       content.u8(type, mutable ? MUTABLE : 0, type === i32 ? op.i32Const : op.i64Const);
       content.signed(value).u8(op.end);
@@ -346,10 +363,11 @@ function encode(module: Module, layout: Layout, code: Uint8Array): Uint8Array {
     content.u8(i64, MUTABLE, op.i64Const, 0, op.end);
     content.u8(i32, MUTABLE, op.i32Const, 0, op.end);
     content.u8(i32, MUTABLE, op.i32Const, haltCode.none, op.end);
+    if (layout.peakGlobal !== null) content.u8(i32, MUTABLE, op.i32Const).signed(STACK_HEIGHT_MAX).u8(op.end);
   });
   out.section(7, (content) => {
     const functions = module.exports.filter(({ kind }) => kind === "function");
-    content.u32(functions.length + 3);
+    content.u32(functions.length + (layout.peakGlobal === null ? 3 : 4));
     for (const { name, index } of functions)
       content
         .name(injected.functionPrefix + name)
@@ -358,6 +376,7 @@ function encode(module: Module, layout: Layout, code: Uint8Array): Uint8Array {
     content.name(injected.gas).u8(3).u32(layout.gasGlobal);
     content.name(injected.stack).u8(3).u32(layout.stackGlobal);
     content.name(injected.halt).u8(3).u32(layout.haltGlobal);
+    if (layout.peakGlobal !== null) content.name(injected.peak).u8(3).u32(layout.peakGlobal);
   });
   if (module.elements.length > 0) {
     out.section(9, (content) => content.list(module.elements, (segment) => writeElementSegment(content, segment)));
