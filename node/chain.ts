@@ -2,10 +2,10 @@
  * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
  * simulations run here too, on the head, and leave nothing behind.
  */
-import { prepareContract } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import type { Header } from "./block.ts";
 import { ContractCache } from "./contract-cache.ts";
+import { hash } from "./crypto.ts";
 import { callMessage, readAccount, type TransactionScope } from "./message-call.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import { Journal } from "./state/journal.ts";
@@ -20,6 +20,8 @@ import type { Store } from "./store.ts";
 import { encodedTransaction } from "./transaction.ts";
 
 const zeroAddress = new Uint8Array(32);
+/** Of a view whose caller names no limit: about a tenth of a second. */
+const VIEW_GAS_LIMIT = 100_000_000;
 
 export class Chain {
   readonly #store: Store;
@@ -34,6 +36,11 @@ export class Chain {
 
   get head(): Header {
     return this.#head;
+  }
+
+  /** After the store was opened again: a block may be in it whose commit was thought to have failed. */
+  reload(): void {
+    this.#head = this.#store.requireBlock(this.#store.headHeight).header;
   }
 
   /** Applies `input` on top of the head and commits it. When it throws, the head stays. */
@@ -54,13 +61,13 @@ export class Chain {
     this.#head = applied.block.header;
   }
 
-  /** Throws what `prepareContract` throws for code that is no contract. */
+  /** Throws what `prepareContract` throws for code that is no contract. What is one need not be prepared again. */
   checkCode(code: Uint8Array): void {
-    prepareContract(code);
+    this.#rules.contracts.prepare(hash("code", code), code);
   }
 
   view({ contract, method, args, caller = zeroAddress, gasLimit }: ViewRequest): ViewResult {
-    const limit = Math.min(gasLimit ?? Number.POSITIVE_INFINITY, this.#rules.params.blockGasLimit);
+    const limit = Math.min(gasLimit ?? VIEW_GAS_LIMIT, this.#rules.params.blockGasLimit);
     const scope = this.#scope(caller);
     const message = { caller, contract, method, args, value: 0n, gasLimit: limit, readOnly: true };
     const { outcome, gasUsed } = callMessage(scope, message);

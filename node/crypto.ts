@@ -14,6 +14,7 @@ import {
 } from "node:crypto";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { equalBytes } from "../vm/borsh.ts";
 
 export const HASH_SIZE = 32;
 export const KEY_SIZE = 32;
@@ -95,4 +96,25 @@ export function verifySignature(signature: Uint8Array, message: Uint8Array, publ
   } catch {
     return false;
   }
+}
+
+// The y coordinates of the eight points of small order, little endian; the last two are 0 and 1 again, with 2^255 - 19 added.
+const smallOrderY = [
+  "00".repeat(32),
+  `01${"00".repeat(31)}`,
+  `ec${"ff".repeat(30)}7f`,
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  `ed${"ff".repeat(30)}7f`,
+  `ee${"ff".repeat(30)}7f`,
+].map((digits) => Uint8Array.from(Buffer.from(digits, "hex")));
+
+/**
+ * Whether a key is a point of small order, in whatever encoding. ZIP-215 admits these keys, and everybody can sign for them:
+ * all zeros is one.
+ */
+export function isSmallOrder(publicKey: Uint8Array): boolean {
+  if (publicKey.length !== KEY_SIZE) return false;
+  const y = publicKey.with(31, publicKey[31]! & 0x7f);
+  return smallOrderY.some((other) => equalBytes(y, other));
 }

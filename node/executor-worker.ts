@@ -39,15 +39,19 @@ async function start(): Promise<void> {
         // Their signatures were verified when the node admitted them.
         transactions: transactions.map(encodedTransaction),
       };
-      const { block, transactionHashes, logs, invalid } = await chain.extend(input);
-      const refused = invalid.map(({ hash, error }) => ({ hash, error: errorToMessage(error) }));
-      return { height: block.header.height, transactionHashes, logs, invalid: refused };
+      const applied = chain.apply(input);
+      if (applied.transactionHashes.length > 0) await chain.commit(applied);
+      const invalid = applied.invalid.map(({ hash, error }) => ({ hash, error: errorToMessage(error) }));
+      return { height: chain.head.height, logs: applied.logs, invalid };
     },
     checkCode: ({ code }) => chain.checkCode(code),
     view: (request) => chain.view(request),
     simulate: ({ encoded }) => chain.simulate(encoded),
     release: () => store.close(),
-    reopen: () => store.reopen(),
+    async reopen() {
+      await store.reopen();
+      chain.reload();
+    },
   };
 
   const answer = async ({ id, method, params }: Request): Promise<void> => {
@@ -59,9 +63,11 @@ async function start(): Promise<void> {
     }
   };
 
+  // One at a time in order, and behind a fault none.
   let last: Promise<void> = Promise.resolve();
   port.on("message", (request: Request) => {
-    last = last.then(() => answer(request)).catch(reportFault);
+    last = last.then(() => answer(request));
+    last.catch(reportFault);
   });
   send({ kind: "ready" });
 }

@@ -1,18 +1,19 @@
 /**
- * Execution in a thread of its own, seen from the node's thread: requests go in, promises come back, one at a time in order.
- * So a contract that burns its whole gas limit delays other executions and no RPC answer.
+ * Execution in a thread of its own, seen from the node's thread: requests go in, promises come back, one at a time. So a
+ * contract that burns its whole gas limit delays other executions and no RPC answer. The chain's own work overtakes views and
+ * simulations, which nobody pays for, and of which only so many may wait.
  *
  * Bad input comes back as the `InputError` it was. Anything else that goes wrong in the worker is a fault: every open and
  * later request rejects with it, and the node stops.
  */
 import { Worker } from "node:worker_threads";
-import { Fault, InputError } from "../vm/errors.ts";
+import { assert, Fault, InputError } from "../vm/errors.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import type { Durability } from "./store.ts";
 
 export interface ProducedBlock {
+  /** Of the head; what it was before when no transaction could be in a block, for then none was made. */
   readonly height: number;
-  readonly transactionHashes: readonly Uint8Array[];
   readonly logs: readonly (readonly string[])[];
   readonly invalid: readonly { readonly hash: Uint8Array; readonly error: ErrorMessage }[];
 }
@@ -66,16 +67,28 @@ export function errorFromMessage({ code, message, hint, details }: ErrorMessage)
 }
 
 interface Pending {
+  /** Null for the start. */
+  readonly request: Request | null;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
+
+/** What may be overtaken. */
+const unpaid: ReadonlySet<ExecutorMethod> = new Set(["view", "simulate", "checkCode"]);
+/** Unpaid requests that may wait; above that, whoever asks is told to come again. */
+const UNPAID_WAITING_MAX = 256;
 
 /** Megabytes of native stack for the worker: Node's default for workers, said so that it stays. */
 const STACK_SIZE_MB = 4;
 
 export class Executor {
   readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
+  /** What the worker is at; it gets the next when this is answered. */
+  #running: Pending | undefined;
+  readonly #waiting: Pending[] = [];
+  readonly #waitingUnpaid: Pending[] = [];
+  /** Between `release` and `reopen` the worker has no folder, so nothing else can run. */
+  #isReleased = false;
   #lastId = 0;
   #failure: Error | undefined;
   /** Called once, when execution can go on no more. */
@@ -94,66 +107,79 @@ export class Executor {
   static async start(options: ExecutorOptions): Promise<Executor> {
     const worker = new Worker(new URL("./executor-worker.js", import.meta.url), {
       workerData: options,
+      // Flags of the process are for its own script; --input-type, for one, would keep the worker from starting.
+      execArgv: [],
       resourceLimits: { stackSizeMb: STACK_SIZE_MB },
     });
     const executor = new Executor(worker);
     await new Promise<void>((resolve, reject) => {
-      executor.#pending.set(0, { resolve: () => resolve(), reject });
+      executor.#running = { request: null, resolve: () => resolve(), reject };
     });
     return executor;
   }
 
+  /** Rejects with the `InputError` that the method threw, with `busy`, or with the fault that ended execution. */
   request<M extends ExecutorMethod>(
     method: M,
     params: ExecutorMethods[M]["params"],
   ): Promise<ExecutorMethods[M]["result"]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const id = ++this.#lastId;
+    const queue = unpaid.has(method) ? this.#waitingUnpaid : this.#waiting;
+    if (this.#waitingUnpaid.length >= UNPAID_WAITING_MAX && queue === this.#waitingUnpaid) {
+      const hint = "Ask again in a moment.";
+      return Promise.reject(new InputError("busy", `${UNPAID_WAITING_MAX} executions wait already`, { hint }));
+    }
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
-      this.#worker.postMessage({ id, method, params } satisfies Request);
+      const request = { id: ++this.#lastId, method, params };
+      queue.push({ request, resolve: resolve as Pending["resolve"], reject });
+      this.#next();
     });
   }
 
-  /** Waits for what was requested, then ends the thread. */
+  #next(): void {
+    if (this.#running !== undefined) return;
+    this.#running = this.#waiting.shift() ?? (this.#isReleased ? undefined : this.#waitingUnpaid.shift());
+    if (this.#running !== undefined) this.#worker.postMessage(this.#running.request);
+  }
+
+  /** Waits for what runs and for the chain's own work, then ends the thread; unpaid work that still waits is refused. */
   async close(): Promise<void> {
-    // Requests are answered in order, so this one comes after all others. A thread that died has released already.
+    const stopping = new InputError("node_stopping", "the node is stopping");
+    for (const { reject } of this.#waitingUnpaid.splice(0)) reject(stopping);
+    // The last of the queue. A thread that died has released already.
     await this.request("release", null).catch(() => {});
     this.#failure ??= new Fault("the executor is closed");
     await this.#worker.terminate();
   }
 
   #receive(response: Response): void {
-    switch (response.kind) {
-      case "ready":
-        this.#take(0)?.resolve(undefined);
-        return;
-      case "result":
-        this.#take(response.id)?.resolve(response.result);
-        return;
-      case "refused":
-        this.#take(response.id)?.reject(errorFromMessage(response.error));
-        return;
-      case "fault": {
-        const fault = new Fault(response.message);
-        if (response.stack !== undefined) fault.stack = response.stack;
-        this.#fail(fault);
-        return;
-      }
+    if (response.kind === "fault") {
+      const fault = new Fault(response.message);
+      if (response.stack !== undefined) fault.stack = response.stack;
+      this.#fail(fault);
+      return;
     }
-  }
-
-  #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    return pending;
+    const running = this.#running;
+    assert(running !== undefined, "the worker answers what it was asked");
+    this.#running = undefined;
+    if (response.kind === "result" && running.request !== null) {
+      const { method } = running.request;
+      if (method === "release" || method === "reopen") this.#isReleased = method === "release";
+    }
+    if (response.kind === "refused") running.reject(errorFromMessage(response.error));
+    else running.resolve(response.kind === "result" ? response.result : undefined);
+    this.#next();
   }
 
   #fail(fault: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = fault;
-    for (const pending of this.#pending.values()) pending.reject(fault);
-    this.#pending.clear();
+    for (const { reject } of [this.#running, ...this.#waiting, ...this.#waitingUnpaid].filter((p) => p !== undefined)) {
+      reject(fault);
+    }
+    this.#running = undefined;
+    this.#waiting.length = 0;
+    this.#waitingUnpaid.length = 0;
     this.onFault(fault);
   }
 }

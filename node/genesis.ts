@@ -2,7 +2,11 @@
  * Genesis: the chain's name, its rules and its first balances. Block 0 follows from it, and its hash names the chain.
  */
 import * as borsh from "../vm/borsh.ts";
-import { paramsCodec } from "./params.ts";
+import { InputError } from "../vm/errors.ts";
+import { SCHEDULE_VERSION } from "../vm/metering/schedule.ts";
+import { PROFILE_VERSION } from "../vm/profile.ts";
+import { PROTOCOL_VERSION, paramsCodec } from "./params.ts";
+import { CHAIN_ID_SIZE_MAX } from "./transaction.ts";
 
 const genesisCodec = borsh.struct({
   chainId: borsh.string,
@@ -22,4 +26,18 @@ export function encodeGenesis(genesis: Genesis): Uint8Array {
 
 export function decodeGenesis(bytes: Uint8Array): Genesis {
   return borsh.decode(genesisCodec, bytes);
+}
+
+/** Throws `InputError` for a chain that this version cannot run: `genesis_chain_id`, `genesis_unsupported`. */
+export function checkGenesis({ chainId, params }: Genesis): void {
+  const { length } = new TextEncoder().encode(chainId);
+  if (length === 0 || length > CHAIN_ID_SIZE_MAX) {
+    throw new InputError("genesis_chain_id", `a chain id has 1 to ${CHAIN_ID_SIZE_MAX} bytes, this one ${length}`);
+  }
+  const known = { protocolVersion: PROTOCOL_VERSION, profile: PROFILE_VERSION, schedule: SCHEDULE_VERSION } as const;
+  for (const name of Object.keys(known) as (keyof typeof known)[]) {
+    if (params[name] === known[name]) continue;
+    const message = `the chain runs by ${name} ${params[name]}, this version of Lockstep knows ${known[name]}`;
+    throw new InputError("genesis_unsupported", message, { hint: "Use the version of Lockstep that made the chain." });
+  }
 }

@@ -77,12 +77,13 @@ export class Mempool {
 
   /**
    * What can go into the next block, in its order there; stays in the pool until removed. The gas limits sum up to at most
-   * `gasLimit`.
+   * `gasLimit`, the encodings to at most `sizeMax` bytes.
    */
-  take(nonceOf: NonceOf, gasLimit: number, countMax: number): EncodedTransaction[] {
+  take(nonceOf: NonceOf, gasLimit: number, countMax: number, sizeMax = Number.POSITIVE_INFINITY): EncodedTransaction[] {
     const taken: EncodedTransaction[] = [];
     const next = new Map<string, number>();
     let gasLeft = gasLimit;
+    let sizeLeft = sizeMax;
     for (const { transaction } of this.#entries.values()) {
       const { sender } = transaction.body;
       const name = nameOf(sender);
@@ -92,9 +93,11 @@ export class Mempool {
       if (transaction.body.nonce === nonce) {
         for (let entry = queue.get(nonce); entry !== undefined; entry = queue.get(++nonce)) {
           const gas = entry.transaction.body.gasLimit;
-          if (gas > gasLeft || taken.length >= countMax) return taken;
+          const size = entry.encoded.length;
+          if (gas > gasLeft || size > sizeLeft || taken.length >= countMax) return taken;
           taken.push(entry);
           gasLeft -= gas;
+          sizeLeft -= size;
         }
       }
       next.set(name, nonce);
@@ -105,9 +108,13 @@ export class Mempool {
   /** Drops what can never enter a block any more, and returns it. */
   prune(nonceOf: NonceOf, nextHeight: number): EncodedTransaction[] {
     const dropped: EncodedTransaction[] = [];
-    for (const entry of this.#entries.values()) {
-      const { sender, nonce, expiryHeight } = entry.transaction.body;
-      if (expiryHeight < nextHeight || nonce < nonceOf(sender)) dropped.push(entry);
+    for (const queue of this.#queues.values()) {
+      const entries = [...queue.values()];
+      const accountNonce = nonceOf(entries[0]!.transaction.body.sender);
+      for (const entry of entries) {
+        const { nonce, expiryHeight } = entry.transaction.body;
+        if (expiryHeight < nextHeight || nonce < accountNonce) dropped.push(entry);
+      }
     }
     for (const entry of dropped) this.remove(entry);
     return dropped;

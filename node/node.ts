@@ -33,6 +33,8 @@ export { logicalClock, systemClock } from "./clock.ts";
 
 /** Transactions of one block: bounds its batch and its message to the execution thread. */
 const BLOCK_TRANSACTION_COUNT_MAX = 2_000;
+/** Bytes of a block's transactions: what one RPC answer and one batch carry with ease. */
+const BLOCK_SIZE_MAX = 4 * 1024 * 1024;
 /** How long block production rests after the store refused a block. */
 const STORAGE_RETRY_MS = 1_000;
 
@@ -51,6 +53,12 @@ export interface NodeOptions {
   /** Told of what an operator should know: storage trouble and its end. */
   readonly onNotice?: (message: string) => void;
 }
+
+/**
+ * Folders of the nodes in this process. LevelDB's lock keeps other processes out; for the execution thread's sake it lets this
+ * one in as often as it likes.
+ */
+const usedLocations = new Set<string>();
 
 interface Waiter {
   resolve(record: TransactionRecord): void;
@@ -72,11 +80,16 @@ export class Node implements NodeService {
   readonly #headListeners = new Set<(record: BlockRecord) => void>();
   #head: Head;
   #server: RpcServer | undefined;
-  #sealing: Promise<void> | undefined;
   #sealSoon: NodeJS.Immediate | undefined;
+  #isSealing = false;
+  /** Settles when nothing is being sealed, and when the folder is not being opened again. Neither ever rejects. */
+  #sealed: Promise<void> = Promise.resolve();
+  #recovered: Promise<void> = Promise.resolve();
   #storageFailure: InputError | undefined;
   #storageRetry: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
+  /** The first thing that went wrong, and that `closed` rejects with. */
+  #fault: Error | undefined;
   #settleClosed!: { resolve(): void; reject(error: Error): void };
 
   private constructor(options: NodeOptions, store: Store, executor: Executor) {
@@ -96,6 +109,13 @@ export class Node implements NodeService {
   static async start(options: NodeOptions): Promise<Node> {
     const { directory, genesis, durability = "os", host = "127.0.0.1", port } = options;
     const store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
+    if (usedLocations.has(store.location)) {
+      await store.close();
+      throw new InputError("data_locked", `${directory} is in use by another node of this process`, {
+        hint: "Stop the other node, or give this one a folder of its own.",
+      });
+    }
+    usedLocations.add(store.location);
     let executor: Executor | undefined;
     try {
       executor = await Executor.start({ directory, durability });
@@ -105,6 +125,7 @@ export class Node implements NodeService {
     } catch (error) {
       await executor?.close();
       await store.close();
+      usedLocations.delete(store.location);
       throw error;
     }
   }
@@ -132,30 +153,34 @@ export class Node implements NodeService {
 
   /** Ends open calls, finishes the block in the making, lets go of the folder. Safe to call twice. */
   close(): Promise<void> {
-    this.#closing ??= this.#close().then(
-      () => this.#settleClosed.resolve(),
-      (error) => this.#settleClosed.reject(error),
-    );
+    this.#closing ??= this.#close()
+      .catch((error) => {
+        this.#fault ??= error;
+      })
+      .then(() => {
+        if (this.#fault === undefined) this.#settleClosed.resolve();
+        else this.#settleClosed.reject(this.#fault);
+      });
     return this.closed;
   }
 
   async #close(): Promise<void> {
     clearImmediate(this.#sealSoon);
     clearTimeout(this.#storageRetry);
-    await this.#sealing;
-    for (const waiters of this.#waiters.values()) {
-      for (const { reject } of waiters) reject(new InputError("node_stopping", "the node is stopping"));
-    }
+    await this.#sealed;
+    await this.#recovered;
+    for (const waiters of this.#waiters.values()) for (const { reject } of waiters) reject(nodeStopping());
     await this.#server?.close();
     await this.#executor.close();
     await this.#store.close();
+    usedLocations.delete(this.#store.location);
   }
 
   /** A fault never becomes a receipt: the node stops where it is, and the folder holds whole blocks only. */
   #stopOnFault(error: unknown): void {
-    const fault = error instanceof Error ? error : new Fault(String(error));
-    this.#settleClosed.reject(fault);
-    this.#closing ??= this.#close();
+    this.#fault ??= error instanceof Error ? error : new Fault(String(error));
+    // Who waits for `closed` is told.
+    this.close().catch(() => {});
   }
 
   head(): Head {
@@ -235,7 +260,18 @@ export class Node implements NodeService {
   }
 
   async #admit(entry: EncodedTransaction): Promise<void> {
-    if (this.#closing !== undefined) throw new InputError("node_stopping", "the node is stopping");
+    this.#checkAdmissible(entry);
+    // Code that is no contract is told to its sender now, with its place, instead of as a bare reason in a receipt.
+    const uploads = entry.transaction.body.actions.filter((action) => action.kind === "upload");
+    for (const { code } of uploads) await this.#executor.request("checkCode", { code });
+    // The chain may have gone on meanwhile.
+    if (uploads.length > 0) this.#checkAdmissible(entry);
+    this.#mempool.add(entry, this.account(entry.transaction.body.sender).nonce);
+    this.#scheduleSeal();
+  }
+
+  #checkAdmissible(entry: EncodedTransaction): void {
+    if (this.#closing !== undefined) throw nodeStopping();
     if (this.#storageFailure !== undefined) throw this.#storageFailure;
     if (this.#store.transactionPosition(entry.hash) !== undefined) {
       throw new InputError("already_included", "the transaction is in a block already");
@@ -243,17 +279,12 @@ export class Node implements NodeService {
     const { body } = entry.transaction;
     const rules = { chainId: this.genesis.chainId, params: this.genesis.params };
     checkTransaction(rules, this.account(body.sender), this.#head.header.height + 1, entry);
-    // Code that is no contract is told to its sender now, with its place, instead of as a bare reason in a receipt.
-    for (const action of body.actions) {
-      if (action.kind === "upload") await this.#executor.request("checkCode", { code: action.code });
-    }
-    this.#mempool.add(entry, this.account(body.sender).nonce);
-    this.#scheduleSeal();
   }
 
-  #waitFor(hash: Uint8Array, timeoutMs: number): Promise<TransactionRecord> {
+  async #waitFor(hash: Uint8Array, timeoutMs: number): Promise<TransactionRecord> {
+    if (this.#closing !== undefined) throw nodeStopping();
     const included = this.transaction(hash);
-    if (included !== undefined) return Promise.resolve(included);
+    if (included !== undefined) return included;
     const name = nameOf(hash);
     return new Promise((resolve, reject) => {
       const timeout = setTimeout(() => {
@@ -288,82 +319,85 @@ export class Node implements NodeService {
 
   /** Once this turn of the event loop is over, so that transactions that arrive together share a block. */
   #scheduleSeal(): void {
-    if (this.#sealing !== undefined || this.#storageFailure !== undefined || this.#closing !== undefined) return;
+    if (this.#isSealing || this.#storageFailure !== undefined || this.#closing !== undefined) return;
     this.#sealSoon ??= setImmediate(() => {
       this.#sealSoon = undefined;
-      this.#sealing = this.#seal()
-        .catch((error) => this.#stopOnFault(error))
-        .finally(() => {
-          this.#sealing = undefined;
-        });
+      this.#sealed = this.#seal().catch((error) => this.#stopOnFault(error));
     });
   }
 
   async #seal(): Promise<void> {
     const nonceOf = (sender: Uint8Array) => this.account(sender).nonce;
-    while (this.#closing === undefined) {
-      const entries = this.#mempool.take(nonceOf, this.genesis.params.blockGasLimit, BLOCK_TRANSACTION_COUNT_MAX);
-      if (entries.length === 0) return;
-      const time = this.#options.clock(this.#head.header.time);
-      let produced: ProducedBlock;
-      try {
-        produced = await this.#executor.request("produce", {
-          time,
-          transactions: entries.map(({ encoded }) => encoded),
-        });
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        this.#restProduction(error);
-        return;
+    this.#isSealing = true;
+    try {
+      while (this.#closing === undefined) {
+        const { blockGasLimit } = this.genesis.params;
+        const entries = this.#mempool.take(nonceOf, blockGasLimit, BLOCK_TRANSACTION_COUNT_MAX, BLOCK_SIZE_MAX);
+        if (entries.length === 0) return;
+        const time = this.#options.clock(this.#head.header.time);
+        const transactions = entries.map(({ encoded }) => encoded);
+        const { height, logs, invalid } = await this.#executor.request("produce", { time, transactions });
+        this.#refuse(entries, invalid);
+        if (height > this.#head.header.height) this.#adoptHead(logs);
       }
-      this.#adopt(entries, produced);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.#restProduction(error);
+    } finally {
+      // In the same turn as the last look at the mempool, so that whoever submits after that look schedules anew.
+      this.#isSealing = false;
     }
   }
 
-  /** Takes a committed block over into everything that follows the head. */
-  #adopt(entries: readonly EncodedTransaction[], produced: ProducedBlock): void {
-    this.#head = headOf(this.#store);
-    assert(this.#head.header.height === produced.height, "the head is the block just made");
-    const record = this.block(produced.height);
-    assert(record !== undefined, "the block just made is in the store");
-
-    const refusals = new Map(produced.invalid.map(({ hash, error }) => [nameOf(hash), errorFromMessage(error)]));
+  /** Drops what was taken for a block and may not be in it. */
+  #refuse(entries: readonly EncodedTransaction[], invalid: ProducedBlock["invalid"]): void {
+    const refusals = new Map(invalid.map(({ hash, error }) => [nameOf(hash), errorFromMessage(error)]));
     for (const entry of entries) {
       const refusal = refusals.get(nameOf(entry.hash));
-      // It only lost a predecessor, and keeps its place until one comes.
-      if (refusal?.code === "nonce_too_high") continue;
+      // One that only lost a predecessor keeps its place until another comes.
+      if (refusal === undefined || refusal.code === "nonce_too_high") continue;
       this.#mempool.remove(entry);
-      if (refusal !== undefined) for (const { reject } of this.#takeWaiters(entry.hash)) reject(refusal);
+      for (const { reject } of this.#takeWaiters(entry.hash)) reject(refusal);
     }
-    const nonceOf = (sender: Uint8Array) => this.account(sender).nonce;
-    for (const { hash } of this.#mempool.prune(nonceOf, produced.height + 1)) {
+  }
+
+  /** Takes the block that the store has on top of the head over into everything that follows the head. */
+  #adoptHead(logs: readonly (readonly string[])[]): void {
+    const height = this.#head.header.height + 1;
+    this.#head = headOf(this.#store);
+    assert(this.#head.header.height === height, "the head moves by one block");
+    const record = this.block(height);
+    assert(record !== undefined, "the head's block is in the store");
+    for (const [index, receipt] of record.receipts.entries()) {
+      const transaction = record.block.transactions[index]!;
+      const included = { transaction, receipt, height, blockHash: record.hash, index };
+      for (const { resolve } of this.#takeWaiters(receipt.transactionHash)) resolve(included);
+    }
+    for (const { hash } of this.#mempool.prune((sender) => this.account(sender).nonce, height + 1)) {
       const dropped = new InputError("dropped", "the transaction expired, or another with its nonce was included");
       for (const { reject } of this.#takeWaiters(hash)) reject(dropped);
     }
-    for (const [index, hash] of produced.transactionHashes.entries()) {
-      const transaction = record.block.transactions[index]!;
-      const receipt = record.receipts[index]!;
-      const included = { transaction, receipt, height: produced.height, blockHash: record.hash, index };
-      for (const { resolve } of this.#takeWaiters(hash)) resolve(included);
-    }
     for (const listener of this.#headListeners) listener(record);
-    this.#options.onBlock?.(record, produced.logs);
+    this.#options.onBlock?.(record, logs);
   }
 
   /** The store took no block: stop making any, go on answering, and try again until it works. */
   #restProduction(failure: InputError): void {
     if (this.#storageFailure === undefined) this.#options.onNotice?.(`block production stopped: ${failure.message}`);
     this.#storageFailure = failure;
+    if (this.#closing !== undefined) return;
     this.#storageRetry = setTimeout(() => {
-      this.#recoverStorage().catch((error) => this.#stopOnFault(error));
+      this.#recovered = this.#recoverStorage().catch((error) => this.#stopOnFault(error));
     }, STORAGE_RETRY_MS);
   }
 
   /**
    * After a failed write LevelDB must read its log again before it takes another, so both threads let go of the folder and
-   * open it anew. Then the next block shows whether there is room.
+   * open it anew. Until there is room for that, the folder stays open and can be read.
    */
   async #recoverStorage(): Promise<void> {
+    assert(this.#storageFailure !== undefined, "only a failure is recovered from");
+    if (!this.#store.hasRoom()) return this.#restProduction(this.#storageFailure);
     try {
       await this.#executor.request("release", null);
       await this.#store.close();
@@ -371,13 +405,18 @@ export class Node implements NodeService {
       await this.#executor.request("reopen", null);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      this.#restProduction(error);
-      return;
+      return this.#restProduction(error);
     }
+    // What could not be written to the end may be in the log to the end.
+    if (this.#store.headHeight > this.#head.header.height) this.#adoptHead([]);
     this.#storageFailure = undefined;
-    this.#options.onNotice?.("block production tries again");
+    this.#options.onNotice?.("block production goes on");
     this.#scheduleSeal();
   }
+}
+
+function nodeStopping(): InputError {
+  return new InputError("node_stopping", "the node is stopping");
 }
 
 function headOf(store: Store): Head {

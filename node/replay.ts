@@ -3,7 +3,8 @@
  * with what the chain claims. It stops at the first difference and names it.
  *
  * The chain to replay is a source of raw bytes: a folder on this machine or a node somewhere. Nothing it says is believed
- * but the genesis and the transactions; even those are decoded and verified anew.
+ * but the genesis, the transactions and the times; even those are decoded and verified anew. A time is an input, so another
+ * one shows in the next block's parent hash.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -74,7 +75,11 @@ async function openFolder(directory: string): Promise<ReplaySource> {
   return {
     genesis: store.genesis,
     height: store.headHeight,
-    block: async (height) => store.rawBlock(height),
+    async block(height) {
+      const raw = store.rawBlock(height);
+      if (raw === undefined) throw new InputError("block_missing", `${directory} has no block ${height}`);
+      return raw;
+    },
     close: () => store.close(),
   };
 }
@@ -135,14 +140,15 @@ async function replayInto(
     stateRoot: chain.head.stateRoot,
     difference,
   });
-  const claimedGenesis = decodeBlock((await source.block(0)).block);
-  const genesisDifference = headerDifference(claimedGenesis.header, chain.head);
+  const claimedGenesis = decodeClaim(0, await source.block(0));
+  if ("field" in claimedGenesis) return result(claimedGenesis);
+  const genesisDifference = blockDifference(claimedGenesis, { block: store.requireBlock(0), receipts: [] });
   if (genesisDifference !== null) return result(genesisDifference);
 
   for (let height = 1; height <= source.height; height++) {
     const claim = decodeClaim(height, await source.block(height));
     if ("field" in claim) return result(claim);
-    const { block, receipts } = claim;
+    const { block } = claim;
     const { header } = block;
     if (header.time < chain.head.time) {
       return result(difference(height, null, "time", String(header.time), `at least ${chain.head.time}`));
@@ -150,7 +156,7 @@ async function replayInto(
     const verified = block.transactions.map(encodeTransaction);
     const input = {
       time: header.time,
-      proposer: header.proposer,
+      proposer: store.genesis.proposer,
       transactions: [] as ReturnType<typeof verifiedTransaction>[],
     };
     for (const [index, encoded] of verified.entries()) {
@@ -164,11 +170,9 @@ async function replayInto(
     const applied = chain.apply(input);
     const [invalid] = applied.invalid;
     if (invalid !== undefined) {
-      const index = input.transactions.findIndex(({ hash }) => compareBytes(hash, invalid.hash) === 0);
-      return result(difference(height, index, "transaction", "valid", invalid.error.code));
+      return result(difference(height, invalid.index, "transaction", "valid", invalid.error.code));
     }
-    const found =
-      receiptsDifference(height, receipts, applied.receipts) ?? headerDifference(header, applied.block.header);
+    const found = blockDifference(claim, applied);
     if (found !== null) return result(found);
     await chain.commit(applied);
     transactions += block.transactions.length;
@@ -178,7 +182,12 @@ async function replayInto(
   return result(null);
 }
 
-function decodeClaim(height: number, claim: ClaimedBlock): { block: Block; receipts: Receipt[] } | Difference {
+interface BlockAndReceipts {
+  readonly block: Block;
+  readonly receipts: readonly Receipt[];
+}
+
+function decodeClaim(height: number, claim: ClaimedBlock): BlockAndReceipts | Difference {
   try {
     return { block: decodeBlock(claim.block), receipts: claim.receipts.map(decodeReceipt) };
   } catch (error) {
@@ -195,6 +204,16 @@ function difference(
   actual: string,
 ): Difference {
   return { height, transactionIndex, field, expected, actual };
+}
+
+function blockDifference(claimed: BlockAndReceipts, computed: BlockAndReceipts): Difference | null {
+  const { height } = computed.block.header;
+  const [expected, actual] = [claimed.block.transactions.length, computed.block.transactions.length];
+  if (expected !== actual) return difference(height, null, "transactions", `${expected}`, `${actual}`);
+  return (
+    receiptsDifference(height, claimed.receipts, computed.receipts) ??
+    headerDifference(claimed.block.header, computed.block.header)
+  );
 }
 
 function receiptsDifference(

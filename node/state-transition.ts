@@ -37,7 +37,7 @@ import type { Params } from "./params.ts";
 import { type Account, BALANCE_MAX, codeKey } from "./state/account.ts";
 import { Journal, type StateReader } from "./state/journal.ts";
 import { applyChanges, type Change, type NodeReader, type TreeUpdate } from "./state/tree.ts";
-import type { Action, EncodedTransaction } from "./transaction.ts";
+import { type Action, CHAIN_ID_SIZE_MAX, type EncodedTransaction } from "./transaction.ts";
 
 /** The state as of the parent block. */
 export interface State {
@@ -60,9 +60,24 @@ export interface AppliedBlock {
   /** Debug text of each transaction; outside consensus. */
   readonly logs: readonly (readonly string[])[];
   /** Transactions of the input that may not be in the block, and are not. A block to import must have none. */
-  readonly invalid: readonly { readonly hash: Uint8Array; readonly error: InputError }[];
+  readonly invalid: readonly InvalidInput[];
   readonly changes: readonly Change[];
   readonly tree: TreeUpdate;
+}
+
+export interface InvalidInput {
+  /** Position in the input. */
+  readonly index: number;
+  readonly hash: Uint8Array;
+  readonly error: InvalidTransaction;
+}
+
+/**
+ * A transaction that may not be in this block. Only this keeps one out: whatever else goes wrong, a disk that cannot be read
+ * included, is not the transaction's doing, and then there is no block.
+ */
+export class InvalidTransaction extends InputError {
+  override readonly name = "InvalidTransaction";
 }
 
 /** What a block needs to know of its chain. */
@@ -80,9 +95,9 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
   const included: EncodedTransaction[] = [];
   const receipts: Receipt[] = [];
   const logs: (readonly string[])[] = [];
-  const invalid: { hash: Uint8Array; error: InputError }[] = [];
+  const invalid: InvalidInput[] = [];
   let gasUsed = 0;
-  for (const transaction of input.transactions) {
+  for (const [index, transaction] of input.transactions.entries()) {
     const environment = { height, time: input.time, proposer: input.proposer, gasLeft: params.blockGasLimit - gasUsed };
     try {
       const result = applyTransaction(rules, journal, environment, transaction);
@@ -91,8 +106,8 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
       receipts.push(result.receipt);
       logs.push(result.logs);
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      invalid.push({ hash: transaction.hash, error });
+      if (!(error instanceof InvalidTransaction)) throw error;
+      invalid.push({ index, hash: transaction.hash, error });
     }
   }
   const changes = journal.changes();
@@ -154,7 +169,7 @@ export interface AppliedTransaction {
   readonly logs: readonly string[];
 }
 
-/** Throws `InputError` for an invalid transaction, and then the journal is as it was. */
+/** Throws `InvalidTransaction`, and then the journal is as it was. */
 export function applyTransaction(
   rules: ChainRules,
   journal: Journal,
@@ -167,13 +182,13 @@ export function applyTransaction(
   const account = readAccount(journal, sender);
   checkTransaction(rules, account, environment.height, { transaction, encoded, hash: transactionHash });
   if (body.nonce > account.nonce) {
-    throw new InputError(
+    throw new InvalidTransaction(
       "nonce_too_high",
       `nonce ${body.nonce}; the next of ${addressToText(sender)} is ${account.nonce}`,
     );
   }
   if (gasLimit > environment.gasLeft) {
-    throw new InputError("block_full", `gas limit ${gasLimit}; the block has ${environment.gasLeft} left`);
+    throw new InvalidTransaction("block_full", `gas limit ${gasLimit}; the block has ${environment.gasLeft} left`);
   }
 
   const prepaid = BigInt(gasLimit) * gasPrice;
@@ -209,7 +224,7 @@ export function applyTransaction(
 
 /**
  * Everything about a transaction's validity but its signature, its place behind earlier nonces and the room in the block:
- * what a mempool checks too. Throws `InputError`.
+ * what a mempool checks too. Throws `InvalidTransaction`.
  */
 export function checkTransaction(
   { chainId, params }: Pick<ChainRules, "chainId" | "params">,
@@ -219,35 +234,41 @@ export function checkTransaction(
 ): void {
   const { sender, nonce, gasLimit, gasPrice, expiryHeight } = body;
   if (body.chainId !== chainId) {
-    throw new InputError("wrong_chain", `the transaction is for chain "${body.chainId}", this is "${chainId}"`);
+    // A stranger's text: quoted, escaped and short.
+    const named = JSON.stringify(body.chainId.slice(0, CHAIN_ID_SIZE_MAX));
+    throw new InvalidTransaction("wrong_chain", `the transaction is for chain ${named}, this is "${chainId}"`);
   }
   if (height > expiryHeight) {
-    throw new InputError("expired", `the transaction expired at height ${expiryHeight}; the next block is ${height}`, {
-      hint: "Sign it again with a later expiry height.",
-    });
+    throw new InvalidTransaction(
+      "expired",
+      `the transaction expired at height ${expiryHeight}; the next block is ${height}`,
+      {
+        hint: "Sign it again with a later expiry height.",
+      },
+    );
   }
   if (nonce < account.nonce) {
-    throw new InputError(
+    throw new InvalidTransaction(
       "nonce_too_low",
       `nonce ${nonce} is used; the next of ${addressToText(sender)} is ${account.nonce}`,
     );
   }
   if (gasPrice < params.gasPriceMin) {
-    throw new InputError("gas_price_too_low", `gas price ${gasPrice}, at least ${params.gasPriceMin}`);
+    throw new InvalidTransaction("gas_price_too_low", `gas price ${gasPrice}, at least ${params.gasPriceMin}`);
   }
   if (gasLimit > params.blockGasLimit) {
-    throw new InputError("gas_limit_too_high", `gas limit ${gasLimit}; a block holds ${params.blockGasLimit}`);
+    throw new InvalidTransaction("gas_limit_too_high", `gas limit ${gasLimit}; a block holds ${params.blockGasLimit}`);
   }
   const intrinsic = intrinsicGas(params, body, encoded.length);
   if (gasLimit < intrinsic) {
-    throw new InputError(
+    throw new InvalidTransaction(
       "gas_limit_too_low",
       `gas limit ${gasLimit}; the transaction costs ${intrinsic} before it runs`,
     );
   }
   const prepaid = BigInt(gasLimit) * gasPrice;
   if (account.balance < prepaid) {
-    throw new InputError(
+    throw new InvalidTransaction(
       "insufficient_balance",
       `${addressToText(sender)} has ${account.balance}; gas limit times gas price is ${prepaid}`,
       { hint: "Fund the account, or lower the gas limit." },

@@ -13,7 +13,8 @@
  * Integers are big endian, so ranges are in order. Whatever a block changes stands in its batch, with the head pointer: after
  * a kill at any moment the folder holds a whole number of blocks. Reads are synchronous.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join as joinPath } from "node:path";
 import { Level } from "level";
 import { equalBytes } from "../vm/borsh.ts";
 import { assert, InputError } from "../vm/errors.ts";
@@ -27,7 +28,7 @@ import {
   type Receipt,
 } from "./block.ts";
 import { hash } from "./crypto.ts";
-import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
+import { checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
 import type { StateReader } from "./state/journal.ts";
 import type { NodeReader } from "./state/tree.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
@@ -40,6 +41,9 @@ const FORMAT = "lockstep-1";
  * the write. `sync`: also a power failure, because the disk has it; slower.
  */
 export type Durability = "os" | "sync";
+
+/** Room for a few blocks and LevelDB's own files. */
+const ROOM_BYTES = 1024 * 1024;
 
 const space = {
   meta: 0x00,
@@ -59,11 +63,14 @@ export class Store implements State {
   readonly genesisHash: Uint8Array;
   readonly flat: StateReader = { get: (key) => this.#get(join(space.flat, key)) };
   readonly nodes: NodeReader = { getNode: (key) => this.#get(join(space.node, key)) };
+  /** The folder's one true path. */
+  readonly location: string;
   readonly #directory: string;
   readonly #durability: Durability;
   #database: Database;
 
   private constructor(directory: string, durability: Durability, database: Database, genesis: Genesis) {
+    this.location = realpathSync(directory);
     this.#directory = directory;
     this.#durability = durability;
     this.#database = database;
@@ -73,16 +80,17 @@ export class Store implements State {
 
   /**
    * Opens a folder. An existing chain keeps its own genesis; without one, the folder begins with `genesis`.
-   * Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`.
+   * Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`, `genesis_*`.
    */
   static async open(directory: string, options: { genesis?: Genesis; durability?: Durability } = {}): Promise<Store> {
     const database = await openDatabase(directory, options.genesis !== undefined);
     const durability = options.durability ?? "os";
     try {
-      const known = readGenesis(database, directory);
-      if (known !== undefined) return new Store(directory, durability, database, known);
-      const { genesis } = options;
+      const known = await readGenesis(database, directory);
+      const genesis = known ?? options.genesis;
       if (genesis === undefined) throw noChain(directory);
+      checkGenesis(genesis);
+      if (known !== undefined) return new Store(directory, durability, database, known);
       const store = new Store(directory, durability, database, genesis);
       await store.#write([
         { type: "put", key: metaKey("format"), value: text(FORMAT) },
@@ -105,6 +113,24 @@ export class Store implements State {
     await this.#database.close();
   }
 
+  /**
+   * Whether the folder takes as much as opening it again may write, which is its log in another form. Asked before a database
+   * that can still be read is given up for one that perhaps cannot be opened.
+   */
+  hasRoom(): boolean {
+    const probe = joinPath(this.#directory, "room-probe");
+    try {
+      const logs = readdirSync(this.#directory).filter((name) => name.endsWith(".log"));
+      const logBytes = logs.reduce((sum, name) => sum + statSync(joinPath(this.#directory, name)).size, 0);
+      writeFileSync(probe, new Uint8Array(logBytes + ROOM_BYTES));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      rmSync(probe, { force: true });
+    }
+  }
+
   get headHeight(): number {
     const encoded = this.#get(metaKey("head"));
     assert(encoded !== undefined, "the folder has no head");
@@ -123,12 +149,16 @@ export class Store implements State {
     return block;
   }
 
-  /** A block that exists, and its receipts, as they are stored. */
-  rawBlock(height: number): { readonly block: Uint8Array; readonly receipts: readonly Uint8Array[] } {
+  /** A block and its receipts as they are stored, unread. */
+  rawBlock(height: number): { readonly block: Uint8Array; readonly receipts: readonly Uint8Array[] } | undefined {
     const block = this.#get(join(space.block, heightBytes(height)));
-    assert(block !== undefined, `block ${height} is missing`);
-    const receipts = this.receipts(height, decodeBlock(block)).map(encodeReceipt);
-    return { block, receipts };
+    if (block === undefined) return undefined;
+    const receipts: Uint8Array[] = [];
+    for (;;) {
+      const receipt = this.#get(join(space.receipt, heightBytes(height), indexBytes(receipts.length)));
+      if (receipt === undefined) return { block, receipts };
+      receipts.push(receipt);
+    }
   }
 
   receipt(height: number, index: number): Receipt | undefined {
@@ -176,17 +206,29 @@ export class Store implements State {
 
   #get(key: Uint8Array): Uint8Array | undefined {
     try {
-      return this.#database.getSync(key);
+      return read(this.#database, key);
     } catch (error) {
       throw storageError(error, this.#directory);
     }
   }
 }
 
+/** What LevelDB gives is a Buffer, whose `slice` is a view where that of bytes is a copy. None gets past here. */
+function read(database: Database, key: Uint8Array): Uint8Array | undefined {
+  const value = database.getSync(key);
+  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
 async function openDatabase(directory: string, create: boolean): Promise<Database> {
   try {
     if (create) mkdirSync(directory, { recursive: true });
-    const database: Database = new Level(directory, {
+    // LevelDB would leave its files in a folder that holds no database.
+    if (!existsSync(joinPath(directory, "CURRENT"))) {
+      if (!create) throw noChain(directory);
+      checkUnused(directory);
+    }
+    // It knows a folder by the text of its path: under two names, one folder would be two databases that damage each other.
+    const database: Database = new Level(realpathSync(directory), {
       keyEncoding: "view",
       valueEncoding: "view",
       createIfMissing: create,
@@ -196,25 +238,40 @@ async function openDatabase(directory: string, create: boolean): Promise<Databas
     await database.open();
     return database;
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw storageError(error, directory);
   }
 }
 
-function readGenesis(database: Database, directory: string): Genesis | undefined {
-  const format = database.getSync(metaKey("format"));
-  if (format === undefined) return undefined;
+async function readGenesis(database: Database, directory: string): Promise<Genesis | undefined> {
+  const format = read(database, metaKey("format"));
+  if (format === undefined) {
+    if ((await database.keys({ limit: 1 }).all()).length === 0) return undefined;
+    throw new InputError("data_format", `${directory} is a database of another program`, {
+      hint: "Use another folder.",
+    });
+  }
   if (!equalBytes(format, text(FORMAT))) {
     throw new InputError(
       "data_format",
       `${directory} has the format "${new TextDecoder().decode(format)}", not "${FORMAT}"`,
-      {
-        hint: "Open it with the version of Lockstep that wrote it, or use another folder.",
-      },
+      { hint: "Open it with the version of Lockstep that wrote it, or use another folder." },
     );
   }
-  const encoded = database.getSync(metaKey("genesis"));
+  const encoded = read(database, metaKey("genesis"));
   assert(encoded !== undefined, "the folder has a format and no genesis");
   return decodeGenesis(encoded);
+}
+
+/** What a start that was killed may have left behind is no use of the folder by others. */
+const ownFiles = /^(LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(log|dbtmp|ldb))$/;
+
+function checkUnused(directory: string): void {
+  const foreign = readdirSync(directory).find((name) => !ownFiles.test(name));
+  if (foreign === undefined) return;
+  throw new InputError("data_format", `${directory} holds "${foreign}" and no chain`, {
+    hint: "Name a folder that is empty, does not exist, or was made by Lockstep.",
+  });
 }
 
 function noChain(directory: string): InputError {
@@ -229,18 +286,18 @@ function storageError(error: unknown, directory: string): InputError {
   for (let at: unknown = error; at instanceof Error; at = at.cause)
     causes.push(`${"code" in at ? at.code : ""} ${at.message}`);
   const said = causes.join(": ");
-  if (/LEVEL_LOCKED|ELOCKED/.test(said) || said.includes("lock ")) {
+  // The folder's own name must not be taken for what happened to it.
+  const names = existsSync(directory) ? [realpathSync(directory), directory] : [directory];
+  const happened = names.reduce((text, name) => text.replaceAll(name, ""), said);
+  if (happened.includes("LEVEL_LOCKED")) {
     return new InputError("data_locked", `${directory} is in use by another process`, {
       hint: "Stop the other node, or give this one a folder of its own with --data.",
     });
   }
-  if (/ENOSPC|no space|disk quota/i.test(said)) {
+  if (/ENOSPC|EDQUOT|no space left|disk quota/i.test(happened)) {
     return new InputError("storage_full", `no space is left for ${directory}`, {
       hint: "Free some space; the node goes on by itself, and nothing acknowledged is lost.",
     });
-  }
-  if (/does not exist \(create_if_missing/.test(said)) {
-    return noChain(directory);
   }
   return new InputError("storage_failed", `${directory} cannot be used: ${said.trim()}`, {
     hint: "Check that the folder is there, that it is yours, and that the disk is well.",

@@ -6,7 +6,7 @@
  */
 import * as borsh from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
-import { hash, publicKeyOf, SIGNATURE_SIZE, sign, verifySignature } from "./crypto.ts";
+import { hash, isSmallOrder, publicKeyOf, SIGNATURE_SIZE, sign, verifySignature } from "./crypto.ts";
 
 /** A megabyte of code and a generous rest. Checked before decoding. */
 export const TRANSACTION_SIZE_MAX = 1024 * 1024 + 64 * 1024;
@@ -91,7 +91,7 @@ export function encodedTransaction(encoded: Uint8Array): EncodedTransaction {
   return { transaction: decodeTransaction(encoded), encoded, hash: transactionHash(encoded) };
 }
 
-/** As `encodedTransaction`, and throws `InputError` `bad_signature` unless the sender signed it. */
+/** As `encodedTransaction`, and throws `InputError` `bad_signature` or `sender_invalid` unless the sender signed it. */
 export function verifiedTransaction(encoded: Uint8Array): EncodedTransaction {
   const result = encodedTransaction(encoded);
   const { body, signature } = result.transaction;
@@ -99,6 +99,10 @@ export function verifiedTransaction(encoded: Uint8Array): EncodedTransaction {
     throw new InputError("bad_signature", "the signature is not the sender's", {
       hint: "Sign the transaction with the sender's key and this chain's id, after the last change to it.",
     });
+  }
+  // What was sent to the zero address, as contracts do to burn it, must not be there for everybody to take.
+  if (isSmallOrder(body.sender)) {
+    throw new InputError("sender_invalid", "the sender's key is of small order: everybody can sign for it");
   }
   return result;
 }

@@ -34,7 +34,7 @@ export interface ViewRequest {
   readonly args: Uint8Array;
   /** Default: the zero address. */
   readonly caller?: Uint8Array;
-  /** Default and upper bound: the block gas limit. */
+  /** Default: 10^8. At most the block gas limit. */
   readonly gasLimit?: number;
 }
 

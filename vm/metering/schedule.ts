@@ -82,6 +82,9 @@ export interface HostPrice {
   readonly perByte: number;
 }
 
+/** A byte that a receipt keeps for ever. A block of 10^9 gas then adds at most 20 MB of receipts. */
+const OUTPUT_BYTE_GAS = 50;
+
 export const hostPrices = {
   self_address: { base: 200, perByte: 0 },
   caller: { base: 200, perByte: 0 },
@@ -93,13 +96,13 @@ export const hostPrices = {
   gas_left: { base: 200, perByte: 0 },
   input: { base: 200, perByte: 1 },
   last_result: { base: 200, perByte: 1 },
-  return_data: { base: 200, perByte: 1 },
-  revert: { base: 200, perByte: 1 },
+  return_data: { base: 200, perByte: OUTPUT_BYTE_GAS },
+  revert: { base: 200, perByte: OUTPUT_BYTE_GAS },
   storage_get: { base: 30_000, perByte: 2 },
   storage_set: { base: 60_000, perByte: 20 },
   storage_remove: { base: 50_000, perByte: 2 },
   storage_has: { base: 30_000, perByte: 2 },
-  emit: { base: 5_000, perByte: 10 },
+  emit: { base: 5_000, perByte: OUTPUT_BYTE_GAS },
   sha256: { base: 1_500, perByte: 15 },
   debug_log: { base: 500, perByte: 2 },
 } as const satisfies Record<string, HostPrice>;
