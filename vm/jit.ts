@@ -89,7 +89,7 @@ export function run(compiled: CompiledModule, call: JitCall): CallResult {
       memory: new Uint8Array(memory?.buffer ?? noMemory),
       stackHeightMax: counters?.peak === undefined ? null : STACK_HEIGHT_MAX - (counters.peak.value as number),
     });
-    if (memory !== null) returnMemory(memory);
+    if (memory !== null) returnMemory(memory, compiled.memoryPageCount!);
   }
 }
 
