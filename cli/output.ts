@@ -4,8 +4,10 @@
  * Much of the text was written by strangers (ABI docs, events, revert messages), so control characters never reach the
  * terminal as themselves.
  */
+import type { SourcePosition } from "../vm/dwarf-lines.ts";
 import { InputError } from "../vm/errors.ts";
 import type { FloatUse } from "../vm/float-survey.ts";
+import { sourceText } from "./source-lines.ts";
 
 export interface Report {
   /** Beside `"ok": true`. Amounts may be bigints; they are printed as decimal strings. */
@@ -49,12 +51,18 @@ export function printError({ json }: { readonly json: boolean }, error: unknown)
 /** Lines of the survey that comes with a module refused for its floats; the rest is in `--json`. */
 const FLOAT_LINES_MAX = 20;
 
+interface LocatedFloatUse extends FloatUse {
+  /** Absent when nothing is known of the module's source. */
+  readonly source?: SourcePosition | null;
+}
+
 function floatLines(floats: unknown): string[] {
   if (!Array.isArray(floats)) return [];
-  const lines = (floats as readonly FloatUse[]).map(({ functionIndex, functionName, offset, what, path }) => {
+  const lines = (floats as readonly LocatedFloatUse[]).map((use) => {
+    const { functionIndex, functionName, offset, what, path, source } = use;
     const name = functionName === null ? `function ${functionIndex}` : `function ${functionIndex} (${functionName})`;
     const way = path === null ? "no export reaches it" : `reached by ${path.join(" > ")}`;
-    return `  ${name}: ${what} at byte ${offset}, ${way}`;
+    return `  ${name}: ${what} at byte ${offset}${source ? ` at ${sourceText(source)}` : ""}, ${way}`;
   });
   const rest = lines.length - FLOAT_LINES_MAX;
   return rest > 0 ? [...lines.slice(0, FLOAT_LINES_MAX), `  and ${rest} more functions`] : lines;

@@ -80,7 +80,10 @@ export interface PreparedContract {
  */
 export function checkModule(code: Uint8Array): ModuleSummary {
   try {
-    return inspect(code).summary;
+    const { module, facts, summary } = inspect(code);
+    // Its size is bounded too, which shows only when it is made.
+    injectMetering(module, facts);
+    return summary;
   } catch (error) {
     if (!(error instanceof ModuleError) || error.code !== "float") throw error;
     throw error.with({ floats: surveyFloats(code) });

@@ -19,7 +19,6 @@ import { gasOfBlocks } from "./interpreter-gas.ts";
 import { FREE_LOCAL_COUNT } from "./metering/schedule.ts";
 import { EMPTY_BLOCK_TYPE, type FunctionBody, type FunctionType, type Module, typeOfFunction } from "./module.ts";
 import { op, opcodeOf } from "./opcodes.ts";
-import { ACTIVATION_HEIGHT } from "./profile.ts";
 import type { FunctionFacts } from "./validate-function.ts";
 
 /** Operations beside those of Wasm, in bytes that no opcode of profile 1 uses. Cells: */
@@ -126,7 +125,7 @@ class BodyEncoder {
     const type = typeOfFunction(this.#module, this.#functionIndex)!;
     const slots = type.params.length + this.#body.localCount;
     const entryGas = gas.get(this.#body.start)! + Math.max(0, slots - FREE_LOCAL_COUNT);
-    const height = ACTIVATION_HEIGHT + slots + this.#facts.operandHeightMax;
+    const height = this.#facts.frameHeight;
     cells.push(step.enter, entryGas, height, type.params.length, this.#body.localCount);
 
     this.#open(op.block, { params: [], results: type.results });

@@ -402,23 +402,24 @@ describe("host functions", () => {
 
 describe("the logical stack", () => {
   const wide = `(local ${"i64 ".repeat(256)})`;
+  // Slots, operands, and one unit for the two computations begun.
   const shapes: [string, string, number][] = [
-    ["empty frames", "(func $f (param i32) local.get 0 if local.get 0 i32.const 1 i32.sub call $f end)", 1 + 2],
+    ["empty frames", "(func $f (param i32) local.get 0 if local.get 0 i32.const 1 i32.sub call $f end)", 1 + 2 + 1],
     [
       "wide frames",
       `(func $f (param i32) ${wide} local.get 0 if local.get 0 i32.const 1 i32.sub call $f end)`,
-      257 + 2,
+      257 + 2 + 1,
     ],
     [
       "deep operands",
       `(func $f (param i32) local.get 0 if ${"i64.const 1 ".repeat(100)} local.get 0 i32.const 1 i32.sub call $f ${"drop ".repeat(100)} end)`,
-      1 + 102,
+      1 + 102 + 1,
     ],
     [
       "indirect calls",
       `(table 1 funcref) (elem (i32.const 0) $f)
        (func $f (param i32) local.get 0 if local.get 0 i32.const 1 i32.sub i32.const 0 call_indirect (param i32) end)`,
-      1 + 2,
+      1 + 2 + 1,
     ],
   ];
   for (const [name, fields, slots] of shapes) {

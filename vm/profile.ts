@@ -25,6 +25,17 @@ export const TYPE_COUNT_MAX = 4_096;
  * gigabytes (CWA-2023-004).
  */
 export const SIGNATURE_TOTAL_MAX = 50_000;
+/**
+ * What merging control flow costs an optimizing compiler: where ways meet, it joins every local and every value carried, and it
+ * keeps all of that in memory at once. Without a bound, a module of one megabyte takes gigabytes to compile. The largest
+ * function of the bench's programs costs 5,247; at the limit a function takes about 110 MB (`test/hostile/`).
+ */
+export const MERGE_COST_MAX = 1_000_000;
+/** The same over all functions, because several may be compiled at once. */
+export const MERGE_TOTAL_MAX = 10_000_000;
+/** A loop header joins on the way in and on every way back, and compares besides. */
+export const LOOP_MERGE_FACTOR = 4;
+export const LOOP_MERGE_EXTRA = 32;
 /** Open blocks at one place. Stock compilers stay below 200; engines differ in how they recurse. */
 export const NESTING_MAX = 512;
 /** Targets of one br_table, the default not counted [65,520]. */
@@ -54,9 +65,14 @@ export const CUSTOM_SECTION_COUNT_MAX = 64;
 export const INSTRUMENTED_SIZE_MAX = 8 * 1024 * 1024;
 
 /**
- * Logical stack height of one call, in units of 8 bytes. 256 KiB of logical height fits the 984 KB that V8 gives the main
- * thread by default: its baseline compiler takes at most 12 bytes per slot and 64 per empty frame.
+ * Logical stack height of one call, in units of 8 bytes. It must trip before the 984 KB that V8 gives the main thread by
+ * default. A baseline compiler takes at most 12 bytes per slot and 64 per empty frame. An optimizer keeps, over a call, values
+ * that the code computes on both sides of it or that it moves out of a loop: at most one of 8 bytes for each instruction that
+ * computes something. At half a unit for each of those, no unit is worth more than 16 bytes: 512 KB in all, and
+ * `npm run test:stack` measures what is left.
  */
 export const STACK_HEIGHT_MAX = 32 * 1024;
+/** How many computing instructions of a body raise the height of its activations by one unit. */
+export const COMPUTATIONS_PER_UNIT = 2;
 /** What one activation costs beside its slots, in the same unit: return address, frame pointer, instance, spills. */
 export const ACTIVATION_HEIGHT = 12;

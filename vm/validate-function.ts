@@ -16,7 +16,14 @@ import {
 } from "./module.ts";
 import { ModuleError } from "./module-error.ts";
 import { type Feature, featureText, op } from "./opcodes.ts";
-import { NESTING_MAX } from "./profile.ts";
+import {
+  ACTIVATION_HEIGHT,
+  COMPUTATIONS_PER_UNIT,
+  LOOP_MERGE_EXTRA,
+  LOOP_MERGE_FACTOR,
+  MERGE_COST_MAX,
+  NESTING_MAX,
+} from "./profile.ts";
 
 /** The bottom type: an operand of code that is never reached. */
 const UNKNOWN = 0;
@@ -32,8 +39,13 @@ interface Frame {
 }
 
 export interface FunctionFacts {
-  /** Largest number of operands at any place of the body. */
-  readonly operandHeightMax: number;
+  /**
+   * Logical stack height of one activation, in the profile's unit: its own cost, its parameters and locals, its largest
+   * operand height, and what an optimizer may keep of its computations.
+   */
+  readonly frameHeight: number;
+  /** What its merges cost an optimizing compiler; at most `MERGE_COST_MAX`. */
+  readonly mergeCost: number;
 }
 
 const { i32, i64 } = valueType;
@@ -68,6 +80,8 @@ class FunctionValidator {
   readonly #operands: Operand[] = [];
   readonly #frames: Frame[] = [];
   #operandHeightMax = 0;
+  #computationCount = 0;
+  #mergeCost = 0;
 
   constructor(module: Module, type: FunctionType, body: FunctionBody) {
     this.#module = module;
@@ -87,6 +101,7 @@ class FunctionValidator {
     while (this.#frames.length > 0) {
       const { code, signature, align } = instructions.next();
       if (signature !== undefined) {
+        if (computes(code)) this.#computationCount++;
         if (align !== undefined) this.#checkAccess(align);
         this.#checkIndices(code);
         this.#apply(signature);
@@ -97,11 +112,21 @@ class FunctionValidator {
     }
     if (!instructions.done)
       this.#fail("code_after_end", "instructions follow the end of the body", instructions.nextOffset);
-    return { operandHeightMax: this.#operandHeightMax };
+    const kept = Math.ceil(this.#computationCount / COMPUTATIONS_PER_UNIT);
+    const frameHeight = ACTIVATION_HEIGHT + this.#locals.length + this.#operandHeightMax + kept;
+    return { frameHeight, mergeCost: this.#mergeCost };
   }
 
   #fail(code: string, problem: string, offset = this.instructions.offset): never {
     throw new ModuleError(code, problem, offset);
+  }
+
+  /** Two ways meet that carry every local, the two counters, and `carried` values. */
+  #merge(carried: number, factor = 1, extra = 0): void {
+    this.#mergeCost += factor * (this.#locals.length + 2 + carried + extra);
+    if (this.#mergeCost > MERGE_COST_MAX) {
+      this.#fail("limit_merges", `branches join too many values: a merge cost above ${MERGE_COST_MAX}`);
+    }
   }
 
   #push(type: Operand): void {
@@ -242,13 +267,21 @@ class FunctionValidator {
         this.#setUnreachable();
         return;
       case op.block:
-      case op.loop:
         this.#open(code, this.#blockType());
         return;
-      case op.if:
+      case op.loop: {
+        const type = this.#blockType();
+        this.#merge(type.params.length, LOOP_MERGE_FACTOR, LOOP_MERGE_EXTRA);
+        this.#open(code, type);
+        return;
+      }
+      case op.if: {
+        const type = this.#blockType();
+        this.#merge(type.params.length);
         this.#pop(i32);
-        this.#open(code, this.#blockType());
+        this.#open(code, type);
         return;
+      }
       case op.else: {
         if (this.#frames.at(-1)!.opcode !== op.if) this.#fail("unexpected_else", "else without if");
         const { type } = this.#close();
@@ -265,13 +298,17 @@ class FunctionValidator {
         this.#pushAll(type.results);
         return;
       }
-      case op.br:
-        this.#popAll(this.#labelTypes(instructions.a));
+      case op.br: {
+        const types = this.#labelTypes(instructions.a);
+        this.#merge(types.length);
+        this.#popAll(types);
         this.#setUnreachable();
         return;
+      }
       case op.brIf: {
         this.#pop(i32);
         const types = this.#labelTypes(instructions.a);
+        this.#merge(types.length);
         this.#popAll(types);
         this.#pushAll(types);
         return;
@@ -280,6 +317,7 @@ class FunctionValidator {
         this.#brTable();
         return;
       case op.return:
+        this.#merge(this.#frames[0]!.type.results.length);
         this.#popAll(this.#frames[0]!.type.results);
         this.#setUnreachable();
         return;
@@ -352,8 +390,12 @@ class FunctionValidator {
     const { labels } = this.instructions;
     this.#pop(i32);
     const defaultTypes = this.#labelTypes(labels.at(-1)!);
+    let checked: readonly ValueType[] | undefined;
     for (const label of labels) {
       const types = this.#labelTypes(label);
+      this.#merge(types.length);
+      if (types === checked) continue;
+      checked = types;
       if (types.length !== defaultTypes.length) {
         this.#fail(
           "type_mismatch",
@@ -368,6 +410,24 @@ class FunctionValidator {
     this.#popAll(defaultTypes);
     this.#setUnreachable();
   }
+}
+
+/** Loads, stores, comparisons, arithmetic and conversions: what leaves a value, or an address, that may be kept. */
+function computes(code: number): boolean {
+  return (
+    code >= FIRST_LOAD &&
+    code <= LAST_CONVERSION &&
+    code !== op.memorySize &&
+    code !== op.memoryGrow &&
+    !isConstant(code)
+  );
+}
+
+const FIRST_LOAD = 0x28;
+const LAST_CONVERSION = 0xc4;
+
+function isConstant(code: number): boolean {
+  return code === op.i32Const || code === op.i64Const;
 }
 
 /** The feature that the byte of a value type outside the profile belongs to. */

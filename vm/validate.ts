@@ -7,7 +7,7 @@
 import { hostFunctions } from "./host-fns/table.ts";
 import { type Export, type FunctionType, type Module, typeOfFunction, valueType } from "./module.ts";
 import { ModuleError } from "./module-error.ts";
-import { SIGNATURE_TOTAL_MAX } from "./profile.ts";
+import { MERGE_TOTAL_MAX, SIGNATURE_TOTAL_MAX } from "./profile.ts";
 import { type FunctionFacts, validateFunction } from "./validate-function.ts";
 
 /** The only module name that contracts import from. */
@@ -19,9 +19,16 @@ export function validateModule(module: Module): readonly FunctionFacts[] {
   for (const item of module.imports) checkImport(module, item);
   checkExports(module);
   checkSegments(module);
+  let mergeTotal = 0;
   return module.bodies.map((body, i) => {
     const functionIndex = module.imports.length + i;
-    return validateFunction(module, functionIndex, typeOfFunction(module, functionIndex)!, body);
+    const facts = validateFunction(module, functionIndex, typeOfFunction(module, functionIndex)!, body);
+    mergeTotal += facts.mergeCost;
+    if (mergeTotal > MERGE_TOTAL_MAX) {
+      const problem = `branches join too many values over all functions: a merge cost above ${MERGE_TOTAL_MAX}`;
+      throw new ModuleError("limit_merges", problem, body.start, { functionIndex });
+    }
+    return facts;
   });
 }
 

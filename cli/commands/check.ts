@@ -4,12 +4,13 @@
 import type { Command } from "commander";
 import { hash } from "../../node/crypto.ts";
 import { toHex } from "../../node/rpc/json.ts";
-import { checkModule } from "../../vm/contract.ts";
+import { checkModule, type FloatUse, ModuleError } from "../../vm/contract.ts";
 import { signatureOf } from "../contract-help.ts";
 import { during, exitCodes } from "../exit-codes.ts";
 import { readInputFile } from "../files.ts";
 import { print, type Report, rows } from "../output.ts";
 import { settingsOf, withShared } from "../settings.ts";
+import { readSourceLines, sourceText } from "../source-lines.ts";
 
 export function define(command: Command): void {
   withShared(command, "json")
@@ -25,7 +26,7 @@ async function run(file: string, _options: unknown, command: Command): Promise<v
 
 /** What there is to say about a module. Throws `ModuleError` for one that is no contract. */
 export function moduleReport(file: string, code: Uint8Array): Report {
-  const { methods, abi, memoryPages, imports, functionCount, codeSize } = checkModule(code);
+  const { methods, abi, memoryPages, imports, functionCount, codeSize } = checkFile(file, code);
   const codeHash = toHex(hash("code", code));
   const names =
     abi === null ? methods : abi.methods.map((method) => `${signatureOf(abi, method)}  [${method.mutability}]`);
@@ -42,4 +43,21 @@ export function moduleReport(file: string, code: Uint8Array): Report {
       ]),
     ],
   };
+}
+
+/** As `checkModule`; a refusal also says where in the source, when the module's maker left word of it. */
+function checkFile(file: string, code: Uint8Array) {
+  try {
+    return checkModule(code);
+  } catch (error) {
+    const sourceOf = error instanceof ModuleError ? readSourceLines(file, code) : null;
+    if (!(error instanceof ModuleError) || sourceOf === null) throw error;
+    const source = sourceOf(error.offset);
+    const floats = error.details?.floats as readonly FloatUse[] | undefined;
+    const located = error.with({
+      ...(source !== null && { source }),
+      ...(floats !== undefined && { floats: floats.map((use) => ({ ...use, source: sourceOf(use.offset) })) }),
+    });
+    throw source === null ? located : Object.assign(located, { message: `${error.message} at ${sourceText(source)}` });
+  }
 }

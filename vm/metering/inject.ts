@@ -35,13 +35,13 @@ import {
 } from "../module.ts";
 import { ModuleError } from "../module-error.ts";
 import { op } from "../opcodes.ts";
-import { ACTIVATION_HEIGHT, INSTRUMENTED_SIZE_MAX, MEMORY_PAGE_COUNT_MAX, STACK_HEIGHT_MAX } from "../profile.ts";
+import { INSTRUMENTED_SIZE_MAX, MEMORY_PAGE_COUNT_MAX, STACK_HEIGHT_MAX } from "../profile.ts";
 import type { FunctionFacts } from "../validate-function.ts";
 import { meteredBlocks } from "./blocks.ts";
 import { BULK_BYTES_PER_GAS_LOG2, FREE_LOCAL_COUNT, PAGE_GAS, paysByOperand, TABLE_ENTRY_GAS } from "./schedule.ts";
 
 /** Changes whenever the output for one input changes: part of the identity of a prepared module. */
-export const INSTRUMENTER_VERSION = 2;
+export const INSTRUMENTER_VERSION = 3;
 
 /** Names in the instrumented module. It exports nothing of the original's but functions, prefixed, so nothing collides. */
 export const injected = {
@@ -275,10 +275,9 @@ class BodyInjector {
     const out = this.#out;
     const { peakGlobal } = this.#layout;
     const slots = this.#type.params.length + this.#body.localCount;
-    const height = ACTIVATION_HEIGHT + slots + this.#facts.operandHeightMax;
     this.#writeCharge(entryGas + Math.max(0, slots - FREE_LOCAL_COUNT));
     this.#writeCheck(0);
-    this.#get(this.#stackLocal).u8(op.i32Const).signed(height).u8(op.i32Sub);
+    this.#get(this.#stackLocal).u8(op.i32Const).signed(this.#facts.frameHeight).u8(op.i32Sub);
     out.u8(op.localTee).u32(this.#stackLocal).u8(op.i32Const).signed(0).u8(op.i32LtS);
     out.u8(op.brIf).u32(PROLOGUE_TO_STACK_OVERFLOW);
     if (peakGlobal === null) return;

@@ -1,0 +1,123 @@
+;; function 0
+;;   0x0024  96 gas
+(module
+  (type (;0;) (func))
+  (type (;1;) (func (param i64 i32) (result i64)))
+  (type (;2;) (func (param i32 i64) (result i32 i64)))
+  (func (;0;) (type 1) (param i64 i32) (result i64)
+    (local i32)
+    block  ;; label = @1
+      block  ;; label = @2
+        local.get 0
+        i64.const 96
+        i64.sub
+        local.set 0
+        local.get 0
+        i64.const 0
+        i64.lt_s
+        br_if 0 (;@2;)
+        local.get 1
+        i32.const 15
+        i32.sub
+        local.tee 1
+        i32.const 0
+        i32.lt_s
+        br_if 1 (;@1;)
+        block  ;; label = @3
+          i32.const 0
+          i32.const 0
+          i32.const 1
+          local.get 0
+          call 3
+          local.set 0
+          table.init 0
+          i32.const 1
+          i32.const 0
+          i32.const 2
+          local.get 0
+          call 3
+          local.set 0
+          table.copy
+          elem.drop 0
+        end
+        local.get 0
+        return
+      end
+      i32.const 1
+      global.set 2
+      unreachable
+    end
+    i32.const 2
+    global.set 2
+    unreachable)
+  (func (;1;) (type 2) (param i32 i64) (result i32 i64)
+    (local i64)
+    unreachable)
+  (func (;2;) (type 2) (param i32 i64) (result i32 i64)
+    (local i64)
+    local.get 1
+    i64.const 0
+    i64.lt_s
+    if  ;; label = @1
+      i32.const 1
+      global.set 2
+      unreachable
+    end
+    local.get 0
+    i64.extend_i32_u
+    i64.const 7
+    i64.add
+    i64.const 3
+    i64.shr_u
+    local.set 2
+    local.get 1
+    local.get 2
+    i64.sub
+    local.set 1
+    local.get 1
+    i64.const 0
+    i64.lt_s
+    if  ;; label = @1
+      i32.const 1
+      global.set 2
+      unreachable
+    end
+    local.get 0
+    local.get 1)
+  (func (;3;) (type 2) (param i32 i64) (result i32 i64)
+    (local i64)
+    local.get 1
+    i64.const 0
+    i64.lt_s
+    if  ;; label = @1
+      i32.const 1
+      global.set 2
+      unreachable
+    end
+    local.get 0
+    i64.extend_i32_u
+    i64.const 16
+    i64.mul
+    local.set 2
+    local.get 1
+    local.get 2
+    i64.sub
+    local.set 1
+    local.get 1
+    i64.const 0
+    i64.lt_s
+    if  ;; label = @1
+      i32.const 1
+      global.set 2
+      unreachable
+    end
+    local.get 0
+    local.get 1)
+  (table (;0;) 4 funcref)
+  (global (;0;) (mut i64) (i64.const 0))
+  (global (;1;) (mut i32) (i32.const 0))
+  (global (;2;) (mut i32) (i32.const 0))
+  (export "gas" (global 0))
+  (export "stack" (global 1))
+  (export "halt" (global 2))
+  (elem (;0;) func 0))

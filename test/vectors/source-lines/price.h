@@ -1,0 +1,3 @@
+static inline int discount(int cents) {
+  return (int)(cents * 0.9);
+}
