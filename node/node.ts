@@ -188,7 +188,7 @@ export class Node implements NodeService {
   }
 
   block(height: number): BlockRecord | undefined {
-    const block = height <= this.#head.header.height ? this.#store.block(height) : undefined;
+    const block = this.#isKnown(height) ? this.#store.block(height) : undefined;
     if (block === undefined) return undefined;
     return {
       header: block.header,
@@ -199,12 +199,18 @@ export class Node implements NodeService {
   }
 
   heightOf(hashOfBlock: Uint8Array): number | undefined {
-    return this.#store.heightOf(hashOfBlock);
+    const height = this.#store.heightOf(hashOfBlock);
+    return height !== undefined && this.#isKnown(height) ? height : undefined;
+  }
+
+  /** The store has a block a moment before the node has taken it over; until then nobody is told of it. */
+  #isKnown(height: number): boolean {
+    return height <= this.#head.header.height;
   }
 
   transaction(hash: Uint8Array): TransactionRecord | undefined {
     const position = this.#store.transactionPosition(hash);
-    if (position === undefined) return undefined;
+    if (position === undefined || !this.#isKnown(position.height)) return undefined;
     const { height, index } = position;
     const block = this.#store.requireBlock(height);
     const receipt = this.#store.receipt(height, index);
