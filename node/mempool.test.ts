@@ -254,3 +254,14 @@ test("what is taken fits the size asked for, and what does not fit stays", () =>
   expect([size - 1, size, 3 * size - 1, 3 * size].map(takenWith)).toEqual([0, 1, 2, 3]);
   expect(pool.size).toBe(3);
 });
+
+test("what arrived later waits its turn, though its predecessor is taken early", () => {
+  const pool = new Mempool();
+  const [first, other, second] = [
+    [1, 0],
+    [0, 0],
+    [1, 1],
+  ].map(([sender, nonce]) => entryOf({ sender: sender!, nonce: nonce! }));
+  for (const entry of [first!, other!, second!]) pool.add(entry, 0);
+  expect(pool.take(() => 0, Number.MAX_SAFE_INTEGER, 2)).toEqual([first, other]);
+});

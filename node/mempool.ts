@@ -84,23 +84,30 @@ export class Mempool {
     const next = new Map<string, number>();
     let gasLeft = gasLimit;
     let sizeLeft = sizeMax;
-    for (const { transaction } of this.#entries.values()) {
-      const { sender } = transaction.body;
+    // Arrived earlier than the entry at hand, and behind a gap.
+    const passed = new Set<EncodedTransaction>();
+    for (const arrival of this.#entries.values()) {
+      const { sender, nonce } = arrival.transaction.body;
       const name = nameOf(sender);
-      const queue = this.#queues.get(name)!;
-      let nonce = next.get(name) ?? nonceOf(sender);
-      // An arrival may fill a gap, and then what waited behind the gap follows at once.
-      if (transaction.body.nonce === nonce) {
-        for (let entry = queue.get(nonce); entry !== undefined; entry = queue.get(++nonce)) {
-          const gas = entry.transaction.body.gasLimit;
-          const size = entry.encoded.length;
-          if (gas > gasLeft || size > sizeLeft || taken.length >= countMax) return taken;
-          taken.push(entry);
-          gasLeft -= gas;
-          sizeLeft -= size;
-        }
+      let expected = next.get(name) ?? nonceOf(sender);
+      next.set(name, expected);
+      if (nonce !== expected) {
+        passed.add(arrival);
+        continue;
       }
-      next.set(name, nonce);
+      // An arrival may fill a gap, and then what waited behind the gap follows at once; what came later has its own turn.
+      const queue = this.#queues.get(name)!;
+      let entry: EncodedTransaction | undefined = arrival;
+      do {
+        const gas = entry.transaction.body.gasLimit;
+        const size = entry.encoded.length;
+        if (gas > gasLeft || size > sizeLeft || taken.length >= countMax) return taken;
+        taken.push(entry);
+        gasLeft -= gas;
+        sizeLeft -= size;
+        entry = queue.get(++expected);
+      } while (entry !== undefined && passed.has(entry));
+      next.set(name, expected);
     }
     return taken;
   }
