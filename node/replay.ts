@@ -25,7 +25,7 @@ import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
 import { createClient } from "./rpc/client.ts";
 import { fromHex, toHex } from "./rpc/json.ts";
 import { Store } from "./store.ts";
-import { encodeTransaction, verifiedTransaction } from "./transaction.ts";
+import { type EncodedTransaction, encodeTransaction, verifiedTransaction } from "./transaction.ts";
 
 /** A block as it was claimed: borsh of the block, and of each receipt. */
 export interface ClaimedBlock {
@@ -153,20 +153,16 @@ async function replayInto(
     if (header.time < chain.head.time) {
       return result(difference(height, null, "time", String(header.time), `at least ${chain.head.time}`));
     }
-    const verified = block.transactions.map(encodeTransaction);
-    const input = {
-      time: header.time,
-      proposer: store.genesis.proposer,
-      transactions: [] as ReturnType<typeof verifiedTransaction>[],
-    };
-    for (const [index, encoded] of verified.entries()) {
+    const transactionsOfBlock: EncodedTransaction[] = [];
+    for (const [index, transaction] of block.transactions.entries()) {
       try {
-        input.transactions.push(verifiedTransaction(encoded));
+        transactionsOfBlock.push(verifiedTransaction(encodeTransaction(transaction)));
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
         return result(difference(height, index, "transaction", "valid", error.code));
       }
     }
+    const input = { time: header.time, proposer: store.genesis.proposer, transactions: transactionsOfBlock };
     const applied = chain.apply(input);
     const [invalid] = applied.invalid;
     if (invalid !== undefined) {

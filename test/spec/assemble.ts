@@ -3,26 +3,11 @@
  * decoder to be refused there. wabt does not validate here, for invalid modules must reach our validator too.
  */
 import loadWabt from "wabt";
+import { features } from "../support/wat.ts";
 import type { ModuleSource } from "./wast.ts";
 
 const wabt = await loadWabt();
 const utf8 = new TextEncoder();
-
-const features = {
-  exceptions: true,
-  mutable_globals: true,
-  sat_float_to_int: true,
-  sign_extension: true,
-  simd: true,
-  threads: true,
-  multi_value: true,
-  tail_call: true,
-  bulk_memory: true,
-  reference_types: true,
-  memory64: true,
-  multi_memory: true,
-  extended_const: true,
-};
 
 /** Null when the assembler refuses the text. */
 export function assemble(source: ModuleSource): Uint8Array | null {

@@ -3,7 +3,8 @@ import loadWabt from "wabt";
 
 const wabt = await loadWabt();
 
-const features = {
+/** Everything the assembler knows, so that what profile 1 refuses can be built. */
+export const features = {
   exceptions: true,
   mutable_globals: true,
   sat_float_to_int: true,
@@ -15,6 +16,8 @@ const features = {
   bulk_memory: true,
   reference_types: true,
   memory64: true,
+  multi_memory: true,
+  extended_const: true,
 };
 
 /** As bytes, because wabt cuts the characters of a string to one byte each. `names` keeps the function names in a name section. `check: false` lets invalid modules through. */

@@ -40,9 +40,6 @@ import type { FunctionFacts } from "../validate-function.ts";
 import { meteredBlocks } from "./blocks.ts";
 import { BULK_BYTES_PER_GAS_LOG2, FREE_LOCAL_COUNT, PAGE_GAS, paysByOperand, TABLE_ENTRY_GAS } from "./schedule.ts";
 
-/** Changes whenever the output for one input changes: part of the identity of a prepared module. */
-export const INSTRUMENTER_VERSION = 3;
-
 /** Names in the instrumented module. It exports nothing of the original's but functions, prefixed, so nothing collides. */
 export const injected = {
   memoryModule: "lockstep:memory",
