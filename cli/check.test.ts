@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { withAbi } from "../test/support/sample-contracts.ts";
+import { wat } from "../test/support/wat.ts";
 import { ModuleError } from "../vm/contract.ts";
 import { moduleReport } from "./commands/check.ts";
 
@@ -36,4 +38,15 @@ test("lines of rustc and of asc's source map are named too", () => {
   const error = refusalOf("asc.wasm");
   const floats = error.details?.floats as { source: unknown }[];
   expect(floats.map(({ source }) => source)).toContainEqual(expect.objectContaining({ file: "price.ts", line: 5 }));
+});
+
+test("a contract's methods are listed by what they do and who may call them", () => {
+  const code = withAbi(wat(`(module (func (export "open")) (func (export "own")) (func (export "back")))`), [
+    { name: "open", mutability: "view" },
+    { name: "own", mutability: "call", access: "private" },
+    { name: "back", mutability: "payable", access: "reentrant" },
+  ]);
+  const { text } = moduleReport("sample.wasm", code);
+  const methods = text.filter((line) => /\bmethod\b/.test(line)).map((line) => line.replace(/^.*method\s+/, ""));
+  expect(methods).toEqual(["open()  [view]", "own()  [call, private]", "back()  [payable, reentrant]"]);
 });

@@ -4,12 +4,12 @@
 import type { Command } from "commander";
 import { addressToText } from "../node/address.ts";
 import { fromHex } from "../node/rpc/json.ts";
-import { type Abi, type AbiMethod, INIT_METHOD } from "../vm/abi.ts";
+import type { Abi, AbiMethod } from "../vm/abi.ts";
 import { InputError } from "../vm/errors.ts";
 import { AddressBook } from "./accounts.ts";
 import { type OptionSpec, parameterOf, readArguments, takeOptions } from "./arguments.ts";
 import type { Chain } from "./chain.ts";
-import { contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
+import { callableMethods, contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
 import type { Report } from "./output.ts";
 import { optionsOf, type Settings } from "./settings.ts";
 
@@ -97,9 +97,9 @@ export class Contract {
   } {
     const [name, ...rest] = tokens;
     if (name === undefined || name.startsWith("-")) {
-      const names = this.abi?.methods.filter((method) => method.name !== INIT_METHOD).map((method) => method.name);
+      const names = this.abi === null ? null : callableMethods(this.abi).map((method) => method.name);
       throw new InputError("method_missing", "the method's name must follow the contract", {
-        hint: names === undefined ? "The contract carries no ABI." : `Its methods are ${names.join(", ")}.`,
+        hint: names === null ? "The contract carries no ABI." : `Its methods are ${names.join(", ")}.`,
       });
     }
     return { name, method: this.abi === null ? null : methodOf(this.abi, name), rest };

@@ -1,11 +1,16 @@
 /**
  * Help that comes from a contract: its methods with their types and docs, and one method with its flags.
  */
-import { type Abi, type AbiMethod, typeToText } from "../vm/abi.ts";
+import { type Abi, type AbiMethod, INIT_METHOD, MIGRATE_METHOD, typeToText } from "../vm/abi.ts";
 import { typeForm } from "../vm/abi-values.ts";
 import { InputError } from "../vm/errors.ts";
 import { flagOf } from "./arguments.ts";
 import { rows } from "./output.ts";
+
+/** Methods that somebody can call: the chain alone runs the others. */
+export function callableMethods(abi: Abi): AbiMethod[] {
+  return abi.methods.filter(({ name }) => name !== INIT_METHOD && name !== MIGRATE_METHOD);
+}
 
 /** `transfer(to: address, amount: u128) -> bool` */
 export function signatureOf(abi: Abi, { name, params, returns }: AbiMethod): string {
@@ -19,12 +24,13 @@ export function contractHelp(abi: Abi): string[] {
     ["Views (`lockstep view`):", ["view"]],
     ["Calls (`lockstep call`):", ["call", "payable"]],
     ["At creation (`lockstep deploy`):", ["init"]],
+    ["At an upgrade to this code:", ["migrate"]],
   ] as const) {
     const methods = abi.methods.filter(({ mutability }) => kinds.some((kind) => kind === mutability));
     if (methods.length === 0) continue;
     lines.push("", title);
     for (const method of methods) {
-      lines.push(`  ${signatureOf(abi, method)}${method.mutability === "payable" ? "  (takes --value)" : ""}`);
+      lines.push(`  ${signatureOf(abi, method)}${notesOf(method)}`);
       lines.push(...indented(method.doc, 6));
     }
   }
@@ -38,15 +44,26 @@ export function methodHelp(abi: Abi, method: AbiMethod): string[] {
     lines.push(...rows(method.params.map(({ name, type }) => [`${flagOf(name)} <${name}>`, typeForm(type, abi)])));
   }
   if (method.mutability === "payable") lines.push("", "It takes value: --value <amount>.");
+  if (method.access === "private") lines.push("", "It is private: only the contract itself may call it.");
+  if (method.access === "reentrant")
+    lines.push("", "It is reentrant: it may run while the contract waits for another.");
   return lines;
+}
+
+/** What is worth a word behind a signature. */
+function notesOf({ mutability, access }: AbiMethod): string {
+  const notes: string[] = mutability === "payable" ? ["takes --value"] : [];
+  if (access !== "public") notes.push(access);
+  return notes.length === 0 ? "" : `  (${notes.join(", ")})`;
 }
 
 /** A method as `--help --json` shows it. */
 export function methodJson(abi: Abi, method: AbiMethod) {
-  const { name, mutability, doc, params, returns } = method;
+  const { name, mutability, access, doc, params, returns } = method;
   return {
     name,
     mutability,
+    access,
     doc,
     params: params.map((param) => ({
       name: param.name,
@@ -61,7 +78,7 @@ export function methodJson(abi: Abi, method: AbiMethod) {
 export function methodOf(abi: Abi, name: string): AbiMethod {
   const method = abi.methods.find((candidate) => candidate.name === name);
   if (method !== undefined) return method;
-  const names = abi.methods.filter(({ mutability }) => mutability !== "init").map((candidate) => candidate.name);
+  const names = callableMethods(abi).map((candidate) => candidate.name);
   throw new InputError("method_unknown", `${abi.name} has no method ${JSON.stringify(name)}`, {
     hint: names.length === 0 ? "It has no methods at all." : `Its methods are ${names.join(", ")}.`,
     details: { methods: names },

@@ -1,21 +1,38 @@
 import { expect, test } from "vitest";
 import { addressFromText, addressToText } from "../node/address.ts";
 import type { StatusJson } from "../node/rpc/api.ts";
-import type { Abi } from "../vm/abi.ts";
-import { contractHelp, methodHelp, methodOf } from "./contract-help.ts";
+import { ABI_VERSION, type Abi } from "../vm/abi.ts";
+import { contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
 import { decodeMethodArgs, decodeReturn, statusView } from "./receipt-view.ts";
 
 const addresses = { fromText: addressFromText, toText: addressToText };
 const u64 = { kind: "scalar", name: "u64" } as const;
 
 const abi: Abi = {
-  version: 1,
+  version: ABI_VERSION,
   name: "Bank",
   types: [],
   methods: [
-    { name: "init", mutability: "init", params: [{ name: "seed", type: u64 }], returns: null, doc: "" },
-    { name: "total", mutability: "view", params: [], returns: u64, doc: "All of it." },
-    { name: "put", mutability: "payable", params: [{ name: "noteId", type: u64 }], returns: null, doc: "One\nTwo" },
+    {
+      name: "init",
+      mutability: "init",
+      access: "public",
+      params: [{ name: "seed", type: u64 }],
+      returns: null,
+      doc: "",
+    },
+    { name: "total", mutability: "view", access: "public", params: [], returns: u64, doc: "All of it." },
+    {
+      name: "put",
+      mutability: "payable",
+      access: "public",
+      params: [{ name: "noteId", type: u64 }],
+      returns: null,
+      doc: "One\nTwo",
+    },
+    { name: "sweep", mutability: "call", access: "private", params: [], returns: null, doc: "" },
+    { name: "refund", mutability: "payable", access: "reentrant", params: [], returns: null, doc: "" },
+    { name: "migrate", mutability: "migrate", access: "public", params: [], returns: null, doc: "" },
   ],
   events: [],
   errors: [
@@ -72,9 +89,14 @@ test("a contract's help is its methods, grouped by how they are used", () => {
     "  put(noteId: u64)  (takes --value)",
     "      One",
     "      Two",
+    "  sweep()  (private)",
+    "  refund()  (takes --value, reentrant)",
     "",
     "At creation (`lockstep deploy`):",
     "  init(seed: u64)",
+    "",
+    "At an upgrade to this code:",
+    "  migrate()",
   ]);
 });
 
@@ -84,8 +106,16 @@ test("a method's help names its flags and their types", () => {
   expect(text).toContain("--value <amount>");
 });
 
+test("a method's help says when not everybody may call it, or when one always may", () => {
+  const helpOf = (name: string) => methodHelp(abi, methodOf(abi, name)).join("\n");
+  expect(helpOf("put")).not.toMatch(/private|reentrant/);
+  expect(helpOf("sweep")).toContain("It is private: only the contract itself may call it.");
+  expect(helpOf("refund")).toContain("It is reentrant");
+  expect(methodJson(abi, methodOf(abi, "sweep"))).toMatchObject({ mutability: "call", access: "private" });
+});
+
 test("a method that is not there is refused with those that are", () => {
   expect(() => methodOf(abi, "steal")).toThrow(
-    expect.objectContaining({ code: "method_unknown", hint: "Its methods are total, put." }),
+    expect.objectContaining({ code: "method_unknown", hint: "Its methods are total, put, sweep, refund." }),
   );
 });

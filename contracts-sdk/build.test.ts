@@ -12,8 +12,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import wabtLoader from "wabt";
 import type { Abi } from "../vm/abi.ts";
-import { ABI_SECTION, decodeAbi, typeToText } from "../vm/abi.ts";
+import { ABI_SECTION, ABI_VERSION, decodeAbi, typeToText } from "../vm/abi.ts";
 import { InputError } from "../vm/errors.ts";
+import { haltReasons, refusalReasons } from "../vm/outcome.ts";
 import { type BuildResult, buildContract } from "./build.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "contracts-sdk-"));
@@ -63,6 +64,8 @@ class FakeHost {
   caller: Uint8Array = address(1);
   value = 0n;
   memoryBytes = 0;
+  /** How calls of other contracts end. */
+  answer = { status: 0, result: none };
 
   constructor(wasm: Uint8Array) {
     this.module = new WebAssembly.Module(new Uint8Array(wasm));
@@ -116,6 +119,11 @@ class FakeHost {
         const decoded = (list as number[][]).map((topic) => Uint8Array.from(topic));
         events.push({ topics: decoded, data: read(data, dataLength) });
       },
+      call: () => {
+        last = this.answer.result;
+        return this.answer.status;
+      },
+      last_result_size: () => last.length,
       sha256: (_at: number, length: number, out: number) => write(out, address(length)),
       debug_log: (at: number, length: number) => void this.log.push(text(read(at, length))),
     };
@@ -649,6 +657,26 @@ describe("a contract", () => {
   });
 });
 
+test("reasons have the VM's names, and those of a later VM none", async () => {
+  const { wasm } = await buildSource(`
+    import { Address, callContract } from "lockstep/sdk";
+    @contract class Caller {
+      @call reason(): string { return callContract(new Address(), "any").reason; }
+      @call insist(): void { callContract(new Address(), "any").orRevert(); }
+    }`);
+  const host = new FakeHost(wasm);
+  for (const [status, name, reasons] of [
+    [2, "halted", haltReasons],
+    [3, "refused", refusalReasons],
+  ] as const) {
+    for (const [number, reason] of [...reasons, "", ""].entries()) {
+      host.answer = { status, result: Uint8Array.of(number) };
+      expect(oracle.deserialize("string", host.call("reason"))).toBe(reason);
+      expect(() => host.call("insist")).toThrow(new Reverted(`call ${name}: ${reason}`));
+    }
+  }
+});
+
 test("an editor finds nothing wrong with the examples", () => {
   const project = fileURLToPath(new URL("assembly/tsconfig.json", import.meta.url));
   const tsc = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
@@ -675,12 +703,19 @@ describe("the counter", () => {
     const { wasm, abi } = await buildExample("counter");
     const u64 = { kind: "scalar", name: "u64" } as const;
     expect(abi).toEqual({
-      version: 1,
+      version: ABI_VERSION,
       name: "Counter",
       types: [],
       methods: [
-        { name: "count", mutability: "view", params: [], returns: u64, doc: "" },
-        { name: "increment", mutability: "call", params: [], returns: u64, doc: "Adds one and returns the new count." },
+        { name: "count", mutability: "view", access: "public", params: [], returns: u64, doc: "" },
+        {
+          name: "increment",
+          mutability: "call",
+          access: "public",
+          params: [],
+          returns: u64,
+          doc: "Adds one and returns the new count.",
+        },
       ],
       events: [],
       errors: [],
@@ -897,6 +932,34 @@ describe("the module", () => {
     expect(Buffer.from(first!, "hex").includes(Buffer.from(folder, "utf16le"))).toBe(false);
   });
 
+  test("may have nothing but init and migrate, and clients of other contracts in files of their own", async () => {
+    const own = path.join(folder, "clients");
+    mkdirSync(own, { recursive: true });
+    writeFileSync(
+      path.join(own, "bank.ts"),
+      `import { ContractClient as Client } from "lockstep/sdk";
+      @client export declare class Bank extends Client { deposit(name: string): u64; }`,
+    );
+    const entry = path.join(own, "contract.ts");
+    writeFileSync(
+      entry,
+      `import { Bank } from "./bank";
+      import { Address } from "lockstep/sdk";
+      @contract class Saver {
+        saved: u64;
+        @init init(bank: Address): void { this.saved = new Bank(bank).deposit("me"); }
+        @migrate migrate(): void {}
+      }`,
+    );
+    const { abi, wasm } = await buildContract({ entry });
+    expect(abi.methods.map(({ name, mutability }) => `${mutability} ${name}`)).toEqual([
+      "init init",
+      "migrate migrate",
+    ]);
+    const imports = inspect.imports(new WebAssembly.Module(new Uint8Array(wasm)));
+    expect(imports.map(({ name }) => name)).toContain("call");
+  });
+
   test("has doc comments as people wrote them, without the stars", async () => {
     const { abi } = await buildSource(`
       /* no doc */
@@ -995,6 +1058,40 @@ describe("a build that fails", () => {
     ["@init not named init", "@contract class C { @init ^start(): void {} }", /must be named init/],
     ["init not marked @init", "@contract class C { ^init(): void {} @view b(): void {} }", /must be marked @init/],
     ["init marked @call", "@contract class C { @call ^init(): void {} }", /must be marked @init/],
+    ["@migrate not named migrate", "@contract class C { @migrate ^renew(): void {} }", /must be named migrate/],
+    [
+      "migrate not marked @migrate",
+      "@contract class C { ^migrate(): void {} @view b(): void {} }",
+      /must be marked @migrate/,
+    ],
+    ["migrate marked @init", "@contract class C { @init ^migrate(): void {} }", /must be marked @migrate/],
+    ["two accesses", "@contract class C { @call @internal @reentrant ^a(): void {} }", /both @internal and @reentrant/],
+    ["an internal init", "@contract class C { @init @internal ^init(): void {} }", /only the chain runs init/],
+    [
+      "a reentrant migrate",
+      "@contract class C { @reentrant @migrate ^migrate(): void {} }",
+      /only the chain runs migrate/,
+    ],
+    [
+      "an access of a method that is none of the interface",
+      "@contract class C { @internal ^a(): void {} @view b(): void {} }",
+      /must be marked @view, @call or @payable too/,
+    ],
+    [
+      "an access of a field that has no view",
+      "@contract class C { @reentrant ^a: u8; @view b(): void {} }",
+      /must be marked @view, @call or @payable too/,
+    ],
+    [
+      "an access of a function",
+      "^@internal function f(): void {} @contract class C { @view b(): void {} }",
+      /does not belong/,
+    ],
+    [
+      "@private, which is no word of the language",
+      "@contract class C { ^@private @call a(): void {} }",
+      /Identifier expected/,
+    ],
     ["two decorators", "@contract class C { @call @view ^a(): void {} }", /both/],
     [
       "a misspelt decorator",
@@ -1015,6 +1112,74 @@ describe("a build that fails", () => {
       "a struct in itself",
       "@struct class S { a: ^S | null; } @contract class C { @view a(b: S): void {} }",
       /contains itself/,
+    ],
+    [
+      "a client with bodies",
+      CLIENT("class ^T extends ContractClient { a(): void {} }"),
+      /write `declare class T extends ContractClient`/,
+    ],
+    ["a client that extends nothing", CLIENT("declare class ^T { a(): void; }"), /write `declare class T/],
+    [
+      "a client that extends another class",
+      CLIENT("declare class T extends ^Address { pay(): void; }"),
+      /T must extend ContractClient/,
+    ],
+    ["a generic client", CLIENT("declare class ^T<U> extends ContractClient { a(): void; }"), /type parameters/],
+    ["a client with a field", CLIENT("declare class T extends ContractClient { ^a: u8; }"), /nothing but signatures/],
+    [
+      "a client with a constructor",
+      CLIENT("declare class T extends ContractClient { ^constructor(); }"),
+      /nothing but signatures/,
+    ],
+    [
+      "a client with a getter",
+      CLIENT("declare class T extends ContractClient { get ^a(): u8; }"),
+      /nothing but signatures/,
+    ],
+    [
+      "a client with a static method",
+      CLIENT("declare class T extends ContractClient { static ^a(): u8; }"),
+      /nothing but signatures/,
+    ],
+    [
+      "a client with a generic method",
+      CLIENT("declare class T extends ContractClient { ^a<U>(): void; }"),
+      /nothing but signatures/,
+    ],
+    [
+      "a client with two methods of a name",
+      CLIENT("declare class T extends ContractClient { a(): void; ^a(): u8; }"),
+      /Duplicate identifier/,
+    ],
+    [
+      "a client's method that is marked",
+      CLIENT("declare class T extends ContractClient { ^@view a(): void; }"),
+      /@view does not belong/,
+    ],
+    [
+      "a client's optional parameter",
+      CLIENT("declare class T extends ContractClient { a(^b: u8 = 1): void; }"),
+      /neither optional/,
+    ],
+    [
+      "a client that is called with another type",
+      CLIENT("declare class T extends ContractClient { a(b: u8): void; }", 'new T(new Address()).a(^"text");'),
+      /not assignable/,
+    ],
+    [
+      "a client's parameter of a plain class",
+      CLIENT("declare class T extends ContractClient { a(b: ^P): void; } class P { a: u8; }"),
+      /mark a class of your own @struct/,
+    ],
+    [
+      "a client's result of a floating-point type",
+      CLIENT("declare class T extends ContractClient { a(): ^f64; }"),
+      /floating-point/,
+    ],
+    [
+      "a client that is a struct",
+      CLIENT("@struct declare class ^T extends ContractClient { a(): void; }"),
+      /both @client and @struct/,
     ],
     [
       "an event that is none",
@@ -1086,6 +1251,11 @@ describe("a build that fails", () => {
     await expect(buildContract({ entry })).rejects.toMatchObject({ code: "file_not_found" });
   });
 });
+
+/** A contract beside a class that is marked `@client`. */
+function CLIENT(declaration: string, statement = ""): string {
+  return `import { Address, ContractClient } from "lockstep/sdk"; @contract class C { @call b(): void { ${statement} } } @client ${declaration}`;
+}
 
 function IMPORT_MAP(source: string): string {
   return `import { StorageMap } from "lockstep/sdk"; ${source}`;

@@ -12,6 +12,7 @@ import type * as compiler from "assemblyscript";
 import type { Abi } from "../vm/abi.ts";
 import { ABI_SECTION, encodeAbi } from "../vm/abi.ts";
 import { assert, InputError } from "../vm/errors.ts";
+import { haltReasons, refusalReasons } from "../vm/outcome.ts";
 import { type Compiler, ContractTransform } from "./transform.ts";
 
 export interface BuildOptions {
@@ -138,6 +139,7 @@ class Build {
 
   /** The text of a file by the compiler's name for it, null when there is none. */
   #read(file: string): string | null {
+    if (file === `${SDK}reasons`) return reasonsSource();
     if (file.startsWith(SDK)) return readText(path.join(assemblyFolder, `${file.slice(SDK.length)}.ts`));
     if (file.startsWith(LIBRARY)) return this.#library[file.slice(LIBRARY.length)] ?? null;
     return readText(path.join(this.#folder, `${file}.ts`));
@@ -250,6 +252,18 @@ function optimizeUntilStable(as: Compiler, module: compiler.Module): void {
     if (next >= length) return;
     length = next;
   }
+}
+
+/**
+ * The SDK's file that is not written by hand: the names of the VM's reasons, in the order of their numbers, each behind its
+ * length. An empty one is the last, for a later VM may have more.
+ */
+function reasonsSource(): string {
+  const functions = Object.entries({ haltReasons, refusalReasons }).map(([name, reasons]) => {
+    const bytes = [...reasons, ""].flatMap((reason) => [reason.length, ...new TextEncoder().encode(reason)]);
+    return `export function ${name}(): usize { return memory.data<u8>([${bytes.join(", ")}]); }`;
+  });
+  return functions.join("\n");
 }
 
 function readText(file: string): string | null {

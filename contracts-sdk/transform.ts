@@ -7,8 +7,8 @@
  * mistake of the author's; it joins the compiler's diagnostics at its place in the source.
  */
 import type * as compiler from "assemblyscript";
-import type { Abi, AbiField, AbiType, Mutability, ScalarName } from "../vm/abi.ts";
-import { ABI_VERSION, INIT_METHOD, mutabilities } from "../vm/abi.ts";
+import type { Abi, AbiField, AbiType, Access, Mutability, ScalarName } from "../vm/abi.ts";
+import { ABI_VERSION, INIT_METHOD, MIGRATE_METHOD, mutabilities } from "../vm/abi.ts";
 import { assert } from "../vm/errors.ts";
 
 export type Compiler = typeof compiler;
@@ -18,21 +18,32 @@ const RESERVED = "__lockstep";
 
 const SDK = "~lib/lockstep/";
 const STORAGE_MAP = `${SDK}storage/StorageMap`;
-const sdkScalars: ReadonlyMap<string, ScalarName> = new Map([
-  [`${SDK}u128/u128`, "u128"],
-  [`${SDK}address/Address`, "address"],
-  [`${SDK}address/Hash`, "hash"],
+const CONTRACT_CLIENT = `${SDK}calls/ContractClient`;
+const CALL_RESULT = `${SDK}calls/CallResult`;
+const sdkTypes: ReadonlyMap<string, AbiType> = new Map([
+  [`${SDK}u128/u128`, { kind: "scalar", name: "u128" }],
+  [`${SDK}address/Address`, { kind: "scalar", name: "address" }],
+  [`${SDK}address/Hash`, { kind: "scalar", name: "hash" }],
+  [`${SDK}ordered/OrderedU64`, { kind: "array", inner: { kind: "scalar", name: "u8" }, length: 8 }],
 ]);
 
 /** What the host takes as an event's topic, in bytes. */
 const TOPIC_SIZE_MAX = 64;
 
-const classDecorators = ["contract", "struct", "event"] as const;
+const classDecorators = ["contract", "struct", "event", "client"] as const;
+
+/** `private` is no word that a decorator may have, in this language or in TypeScript. */
+const accessDecorators = { internal: "private", reentrant: "reentrant" } as const satisfies Record<string, Access>;
+type AccessDecorator = keyof typeof accessDecorators;
+const accessNames = Object.keys(accessDecorators) as AccessDecorator[];
+const isAccess = (name: string): name is AccessDecorator => name in accessDecorators;
 
 // asc's `CommonFlags`, which its type declarations keep from us.
-const READONLY = 1 << 6;
+const DECLARE = 1 << 2;
 const STATIC = 1 << 5;
+const READONLY = 1 << 6;
 const ACCESSOR = (1 << 11) | (1 << 12);
+const AMBIENT = 1 << 15;
 
 interface Field {
   readonly name: string;
@@ -44,6 +55,7 @@ interface Field {
 interface Method {
   readonly name: string;
   readonly mutability: Mutability;
+  readonly access: Access;
   readonly params: readonly Field[];
   readonly result: compiler.TypeNode;
   readonly doc: string;
@@ -55,6 +67,12 @@ interface RecordClass {
   readonly name: string;
   readonly fields: readonly Field[];
   readonly doc: string;
+}
+
+/** A class marked `@client`. */
+interface Client {
+  readonly declaration: compiler.ClassDeclaration;
+  readonly methods: readonly Pick<Method, "params" | "result">[];
 }
 
 interface Contract {
@@ -71,6 +89,7 @@ export class ContractTransform {
   #contract: Contract | undefined;
   readonly #structs = new Map<compiler.DeclarationStatement, RecordClass>();
   readonly #events: RecordClass[] = [];
+  readonly #clients: Client[] = [];
   /** Files that generated code was added to. */
   readonly #extended = new Set<compiler.Source>();
 
@@ -100,6 +119,10 @@ export class ContractTransform {
     const { name } = declaration;
     if (others.length > 0) this.#report(name.range, `${name.text} cannot be both @${kind} and @${others[0]}`);
     if (declaration.isGeneric) this.#report(name.range, `a class marked @${kind} cannot have type parameters`);
+    if (kind === "client") {
+      this.#readClient(declaration);
+      return;
+    }
     if (declaration.extendsType !== null) {
       this.#report(declaration.extendsType.range, `a class marked @${kind} cannot extend another`);
     }
@@ -174,16 +197,19 @@ export class ContractTransform {
         const constant = `${RESERVED}_key_${field.name}`;
         statements.push(staticBytes(constant, key));
         accessors.push(...accessorsOf(field, constant, key.length));
-        if (this.#decoratorsOf(member, ["view"]).length > 0) {
-          methods.push({
-            name: field.name,
-            mutability: "view",
-            params: [],
-            result: field.type,
-            doc: docBefore(member),
-          });
-          statements.push(wrapper(name, methods.length - 1, `self.${field.name}`, [], field.text));
-        }
+        const decorators = this.#decoratorsOf(member, ["view", ...accessNames]);
+        const mutability = decorators.includes("view") ? "view" : undefined;
+        const access = this.#accessOf(member.name, decorators.filter(isAccess), mutability);
+        if (mutability === undefined) continue;
+        methods.push({
+          name: field.name,
+          mutability,
+          access,
+          params: [],
+          result: field.type,
+          doc: docBefore(member),
+        });
+        statements.push(wrapper(name, methods.length - 1, `self.${field.name}`, [], field.text));
         continue;
       }
       members.push(member);
@@ -228,32 +254,86 @@ export class ContractTransform {
   /** Undefined for a member that is no part of the interface. */
   #readMethod(member: compiler.DeclarationStatement): Method | undefined {
     const { text: name, range } = member.name;
-    const [mutability, ...others] = this.#decoratorsOf(member, mutabilities);
+    const decorators = this.#decoratorsOf(member, [...mutabilities, ...accessNames]);
+    const [mutability, ...others] = decorators.filter((word) => !isAccess(word));
     if (name === "constructor") {
       this.#report(range, "a contract has no constructor; write a method `@init init(...)`");
       return undefined;
     }
-    if (mutability === undefined) {
-      if (name === INIT_METHOD) this.#report(range, "the method init must be marked @init");
-      return undefined;
+    const access = this.#accessOf(member.name, decorators.filter(isAccess), mutability);
+    for (const special of [INIT_METHOD, MIGRATE_METHOD] as const) {
+      if (name === special && mutability !== special) {
+        this.#report(range, `the method ${special} must be marked @${special}`);
+      } else if (name !== special && mutability === special) {
+        this.#report(range, `a method marked @${special} must be named ${special}`);
+      }
     }
+    if (mutability === undefined) return undefined;
     if (!(member instanceof this.#as.MethodDeclaration) || (member.flags & (STATIC | ACCESSOR)) !== 0) {
       this.#report(range, `only a field or a plain method can be marked @${mutability}`);
       return undefined;
     }
     if (others.length > 0) this.#report(range, `${name} cannot be both @${mutability} and @${others[0]}`);
-    if (mutability === "init" && name !== INIT_METHOD) this.#report(range, "a method marked @init must be named init");
-    if (mutability !== "init" && name === INIT_METHOD) this.#report(range, "the method init must be marked @init");
     if (name === "memory" || name.startsWith("_")) this.#report(range, `a method cannot be called ${name}`);
     if (member.isGeneric) this.#report(range, `${name} is part of the interface, so it cannot have type parameters`);
-    const params: Field[] = [];
-    for (const parameter of member.signature.parameters) {
+    const { returnType } = member.signature;
+    return { name, mutability, access, params: this.#readParams(member), result: returnType, doc: docBefore(member) };
+  }
+
+  #readParams(method: compiler.MethodDeclaration): Field[] {
+    return method.signature.parameters.map((parameter) => {
       if (parameter.parameterKind !== 0 || parameter.initializer !== null) {
         this.#report(parameter.range, "a method of the interface takes neither optional nor rest parameters");
       }
-      params.push({ name: parameter.name.text, type: parameter.type, text: textOf(parameter.type) });
+      return { name: parameter.name.text, type: parameter.type, text: textOf(parameter.type) };
+    });
+  }
+
+  #accessOf(
+    { text: name, range }: compiler.IdentifierExpression,
+    [word, ...others]: readonly AccessDecorator[],
+    mutability: Mutability | undefined,
+  ): Access {
+    if (word === undefined) return "public";
+    if (others.length > 0) this.#report(range, `${name} cannot be both @${word} and @${others[0]}`);
+    if (mutability === undefined) {
+      this.#report(range, `${name} is marked @${word}, so it must be marked @view, @call or @payable too`);
+    } else if (mutability === INIT_METHOD || mutability === MIGRATE_METHOD) {
+      this.#report(range, `only the chain runs ${name}, so it cannot be marked @${word}`);
     }
-    return { name, mutability, params, result: member.signature.returnType, doc: docBefore(member) };
+    return accessDecorators[word];
+  }
+
+  /** A client of another contract: the methods that the author declared get bodies. */
+  #readClient(declaration: compiler.ClassDeclaration): void {
+    const { name, extendsType, flags, members } = declaration;
+    if ((flags & DECLARE) === 0 || extendsType === null) {
+      this.#report(name.range, `write \`declare class ${name.text} extends ContractClient\` behind @client`);
+      return;
+    }
+    const methods: Client["methods"][number][] = [];
+    this.#clients.push({ declaration, methods });
+    declaration.flags &= ~(DECLARE | AMBIENT);
+    declaration.members = [];
+    this.#addStatements(declaration, []);
+    for (const member of members) {
+      this.#decoratorsOf(member, []);
+      const { text: method, range } = member.name;
+      const isPlain = member instanceof this.#as.MethodDeclaration && (member.flags & (STATIC | ACCESSOR)) === 0;
+      if (!isPlain || method === "constructor" || member.isGeneric) {
+        this.#report(range, "a class marked @client holds nothing but signatures of the contract's methods");
+        continue;
+      }
+      const params = this.#readParams(member);
+      methods.push({ params, result: member.signature.returnType });
+      const list = params.map((param) => `${param.name}: ${param.text}`).join(", ");
+      const result = textOf(member.signature.returnType);
+      const writes = params.map((param) => `${RESERVED}.write<${param.text}>(${param.name});`).join(" ");
+      const encodedName = utf8(method);
+      const call = `this.__call<${result}>(memory.data<u8>([${encodedName.join(", ")}]), ${encodedName.length})`;
+      const body = `${RESERVED}.begin(); ${writes} return ${call};`;
+      this.#addMembers(declaration, [`${method}(${list}): ${result} { ${body} }`], range);
+    }
   }
 
   /** Our decorators on a declaration, of those in `allowed`. asc ignores what it does not know; a typo must not be. */
@@ -275,8 +355,12 @@ export class ContractTransform {
     return found;
   }
 
-  #addMembers(declaration: compiler.ClassDeclaration, members: readonly string[]): void {
-    const [parsed] = this.#parse(`class Generated { ${members.join("\n")} }`, declaration.name.range);
+  #addMembers(
+    declaration: compiler.ClassDeclaration,
+    members: readonly string[],
+    place: compiler.Range = declaration.name.range,
+  ): void {
+    const [parsed] = this.#parse(`class Generated { ${members.join("\n")} }`, place);
     declaration.members.push(...(parsed as compiler.ClassDeclaration).members);
   }
 
@@ -309,9 +393,8 @@ export class ContractTransform {
   afterInitialize(): Abi | undefined {
     const contract = this.#contract;
     assert(contract !== undefined, "a program without a contract was refused after parsing");
-    const types = new InterfaceTypes(this.#as, this.#program, this.#structs, (range, message) =>
-      this.#report(range, message),
-    );
+    for (const client of this.#clients) this.#checkClient(client);
+    const types = this.#interfaceTypes();
     const storage = contract.storage.map((field) => {
       const value = types.resolve(field.type, contract.declaration);
       const isMap = value?.getClass()?.prototype.internalName === STORAGE_MAP;
@@ -326,6 +409,7 @@ export class ContractTransform {
     const methods = contract.methods.map((method) => ({
       name: method.name,
       mutability: method.mutability,
+      access: method.access,
       params: types.fields(method.params, contract.declaration),
       returns: types.result(method.result, contract.declaration),
       doc: method.doc,
@@ -338,6 +422,27 @@ export class ContractTransform {
     if (types.isRefused) return undefined;
     const { name, doc } = contract;
     return { version: ABI_VERSION, name, types: types.named, methods, events, errors: [], storage, doc };
+  }
+
+  #checkClient({ declaration, methods }: Client): void {
+    const { name, extendsType } = declaration;
+    const element = this.#program.getElementByDeclaration(declaration);
+    // A class asc could not declare has a diagnostic already.
+    if (!(element instanceof this.#as.ClassPrototype)) return;
+    if (element.basePrototype?.internalName !== CONTRACT_CLIENT) {
+      this.#report(extendsType!.range, `${name.text} must extend ContractClient, of lockstep/sdk`);
+    }
+    // Not those of the ABI: what the contract says to others is no part of its own interface.
+    const types = this.#interfaceTypes();
+    for (const { params, result } of methods) {
+      types.fields(params, declaration);
+      const isResult = types.resolve(result, declaration)?.getClass()?.prototype.internalName === CALL_RESULT;
+      if (!isResult) types.result(result, declaration);
+    }
+  }
+
+  #interfaceTypes(): InterfaceTypes {
+    return new InterfaceTypes(this.#as, this.#program, this.#structs, (range, message) => this.#report(range, message));
   }
 
   #report(range: compiler.Range, message: string): void {
@@ -410,8 +515,8 @@ class InterfaceTypes {
     const instance = type.getClass();
     if (instance === null) return refuse(`a value of type ${type} cannot cross the contract's border`);
     const { prototype } = instance;
-    const known = sdkScalars.get(prototype.internalName);
-    if (known !== undefined) return { kind: "scalar", name: known };
+    const known = sdkTypes.get(prototype.internalName);
+    if (known !== undefined) return known;
     if (instance === program.stringInstance) return { kind: "scalar", name: "string" };
     if (prototype === program.uint8ArrayPrototype) return { kind: "scalar", name: "bytes" };
     const [inner] = instance.typeArguments ?? [];

@@ -8,7 +8,7 @@
  * A block's hash is the tagged hash of its borsh header, so equal hashes mean equal everything.
  */
 import * as borsh from "../vm/borsh.ts";
-import { haltReasons } from "../vm/outcome.ts";
+import { haltReasons, refusalReasons } from "../vm/outcome.ts";
 import { hash } from "./crypto.ts";
 import { merkleRoot } from "./merkle.ts";
 import { encodeTransaction, transactionCodec } from "./transaction.ts";
@@ -42,24 +42,6 @@ const eventCodec = borsh.struct({
 
 export type Event = borsh.Infer<typeof eventCodec>;
 
-/**
- * Why the chain refused an action before any guest ran. Refusal returns the unused gas. The order is consensus: new
- * reasons are appended.
- */
-export const refusalReasons = [
-  "InsufficientBalance",
-  "BalanceOverflow",
-  "UnknownCode",
-  "InvalidCode",
-  "AddressTaken",
-  "NotAContract",
-  "NoSuchMethod",
-  "NotPayable",
-  "InputTooLarge",
-] as const;
-
-export type RefusalReason = (typeof refusalReasons)[number];
-
 const statusCodec = borsh.union({
   success: borsh.struct({}),
   /** The contract chose to undo the transaction. */
@@ -76,9 +58,12 @@ const receiptCodec = borsh.struct({
   status: statusCodec,
   gasUsed: borsh.safeU64,
   fee: borsh.u128,
-  /** One entry for each action that ran, the failing one included; a failed transaction keeps none of the effects. */
+  /**
+   * One entry for each action that ran, the failing one included; a failed transaction keeps none of the effects. `created`
+   * are the contracts that the action made, in the order of their making; a create action's own is the first.
+   */
   actions: borsh.vec(
-    borsh.struct({ gasUsed: borsh.safeU64, returnData: borsh.bytes, created: borsh.option(borsh.bytes32) }),
+    borsh.struct({ gasUsed: borsh.safeU64, returnData: borsh.bytes, created: borsh.vec(borsh.bytes32) }),
   ),
   events: borsh.vec(eventCodec),
 });

@@ -2,11 +2,12 @@
  * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
  * simulations run here too, on the head, and leave nothing behind.
  */
+import type { Engine } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
-import type { Header } from "./block.ts";
+import { blockHash, type Header } from "./block.ts";
 import { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
-import { callMessage, readAccount, type TransactionScope } from "./message-call.ts";
+import { callMessage, createScope, outermostFrame, readAccount } from "./message-call.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import { Journal } from "./state/journal.ts";
 import {
@@ -28,9 +29,11 @@ export class Chain {
   readonly #rules: ChainRules;
   #head: Header;
 
-  constructor(store: Store) {
+  /** Either engine gives the same chain. */
+  constructor(store: Store, engine: Engine = "jit") {
     this.#store = store;
-    this.#rules = { chainId: store.genesis.chainId, params: store.genesis.params, contracts: new ContractCache() };
+    const { chainId, params } = store.genesis;
+    this.#rules = { chainId, params, contracts: new ContractCache(), engine };
     this.#head = store.requireBlock(store.headHeight).header;
   }
 
@@ -68,25 +71,21 @@ export class Chain {
 
   view({ contract, method, args, caller = zeroAddress, gasLimit }: ViewRequest): ViewResult {
     const limit = Math.min(gasLimit ?? VIEW_GAS_LIMIT, this.#rules.params.blockGasLimit);
-    const scope = this.#scope(caller);
-    const message = { caller, contract, method, args, value: 0n, gasLimit: limit, readOnly: true };
-    const { outcome, gasUsed } = callMessage(scope, message);
-    if (outcome.kind === "refused") throw refusedView(outcome.reason, method);
-    return { outcome, gasUsed, height: this.#head.height, logs: scope.logs };
-  }
-
-  #scope(signer: Uint8Array): TransactionScope {
-    return {
+    const { chainId, contracts, engine } = this.#rules;
+    const scope = createScope({
       journal: new Journal(this.#store.flat),
-      contracts: this.#rules.contracts,
-      chainId: this.#rules.chainId,
+      contracts,
+      engine,
+      chainId,
       blockHeight: this.#head.height + 1,
       blockTime: this.#head.time,
-      signer,
-      events: [],
-      eventBytes: 0,
-      logs: [],
-    };
+      signer: caller,
+      randomSeed: blockHash(this.#head),
+    });
+    const frame = outermostFrame(limit, true);
+    const { outcome, gasUsed } = callMessage(scope, { caller, contract, method, args, value: 0n, frame });
+    if (outcome.kind === "refused") throw refusedView(outcome.reason, method);
+    return { outcome, gasUsed, height: this.#head.height, logs: scope.logs };
   }
 
   /**
@@ -100,11 +99,12 @@ export class Chain {
     const nonce = readAccount(journal, given.transaction.body.sender).nonce;
     const body = { ...given.transaction.body, nonce, gasPrice: 0n, expiryHeight: Number.MAX_SAFE_INTEGER };
     const rules = { ...this.#rules, params: { ...params, gasPriceMin: 0n } };
-    const height = this.#head.height + 1;
-    const environment = { height, time: this.#head.time, proposer: this.#head.proposer, gasLeft: params.blockGasLimit };
+    const { height, time, proposer } = this.#head;
+    const parentHash = blockHash(this.#head);
+    const environment = { height: height + 1, parentHash, time, proposer, gasLeft: params.blockGasLimit };
     const transaction = { ...given, transaction: { ...given.transaction, body } };
     const { receipt, logs } = applyTransaction(rules, journal, environment, transaction);
-    return { receipt, height: this.#head.height, logs };
+    return { receipt, height, logs };
   }
 }
 
@@ -116,6 +116,8 @@ function refusedView(reason: string, method: string): InputError {
       return new InputError("no_such_method", `the contract has no method "${method}"`, {
         hint: "`lockstep call CONTRACT --help` lists the methods.",
       });
+    case "PrivateMethod":
+      return new InputError("private_method", `"${method}" is for the contract's own calls`);
     default:
       assert(reason === "InputTooLarge", `a view was refused for ${reason}`);
       return new InputError("input_too_large", "the arguments are larger than a call may take");

@@ -27,6 +27,7 @@ const tags = {
   genesis: "lockstep/genesis/1",
   code: "lockstep/code/1",
   contract: "lockstep/contract/1",
+  random: "lockstep/random/1",
 } as const;
 
 const encoder = new TextEncoder();

@@ -34,7 +34,7 @@ async function honestChain(folder: string): Promise<TestChain> {
     ]),
     chain.sign(bob, [transfer(alice.address, 5n)]),
   ]);
-  const contract = first.receipts[0]!.actions[1]!.created!;
+  const contract = first.receipts[0]!.actions[1]!.created[0]!;
   const call = (method: string) => ({ kind: "call", contract, method, args: utf8(method), value: 0n }) as const;
   await chain.extend([chain.sign(alice, [call("set"), call("tell")]), chain.sign(bob, [call("refuse")])]);
   await chain.extend([chain.sign(alice, [call("trap")]), chain.sign(bob, [transfer(alice.address, 1n)])]);
@@ -159,7 +159,7 @@ describe("a replay", () => {
     ["events", 2, 0, ({ events }) => ({ events: [{ ...events[0]!, data: utf8("other") }] })],
     ["events", 2, 0, ({ events }) => ({ events: [{ ...events[0]!, contract: other }] })],
     ["actions", 1, 0, ({ actions }) => ({ actions: actions.slice(1) })],
-    ["actions", 1, 0, ({ actions }) => ({ actions: actions.map((action) => ({ ...action, created: null })) })],
+    ["actions", 1, 0, ({ actions }) => ({ actions: actions.map((action) => ({ ...action, created: [] })) })],
     ["actions", 4, 0, ({ actions }) => ({ actions: [{ ...actions[0]!, returnData: utf8("x") }] })],
     ["transactionHash", 4, 1, () => ({ transactionHash: other })],
   ])("finds another %s in the receipt of block %i, transaction %i", async (field, height, index, change) => {

@@ -10,6 +10,7 @@ import {
 import { signed, type TestAccount, transfer } from "../test/support/signing.ts";
 import { alice, bob, proposer, stranger, TEST_BALANCE, TestChain, testGenesis } from "../test/support/test-chain.ts";
 import { InputError } from "../vm/errors.ts";
+import { LOAD_BYTE_GAS } from "../vm/metering/schedule.ts";
 import { contractAddress } from "./address.ts";
 import { blockHash, encodeBlock, encodeReceipt, type Receipt } from "./block.ts";
 import { Chain } from "./chain.ts";
@@ -150,7 +151,7 @@ describe("fees", () => {
     expect(receipt.status).toEqual({ kind: "revert", code: 7, data: utf8("why") });
     expect(receipt.events).toEqual([]);
     expect(receipt.gasUsed).toBeLessThan(2_000_000);
-    expect(receipt.actions.map(({ created }) => created !== null)).toEqual([true, false]);
+    expect(receipt.actions.map(({ created }) => created.length)).toEqual([1, 0]);
     expect(chain.account(alice.address)).toEqual({
       ...before,
       nonce: before.nonce + 1,
@@ -158,14 +159,16 @@ describe("fees", () => {
     });
     expect(chain.account(contract).balance).toBe(0n);
     expect(chain.storage(contract, "k")).toEqual(utf8("old"));
-    const created = receipt.actions[0]!.created!;
+    const created = receipt.actions[0]!.created[0]!;
     expect(chain.account(created)).toEqual({ nonce: 0, balance: 0n, codeHash: null });
     expect(chain.storage(created, "k")).toBeUndefined();
 
     const transaction = chain.sign(alice, [call(contract, "nothing")]);
     const refused = (await chain.extend([transaction])).receipts[0]!;
     expect(refused.status).toEqual({ kind: "refused", reason: "NoSuchMethod" });
-    expect(refused.gasUsed).toBe(intrinsicGas(transaction) + params.callGas);
+    // That a contract has no such method shows only in its code, so the code was loaded.
+    const loadGas = sampleContract.length * LOAD_BYTE_GAS;
+    expect(refused.gasUsed).toBe(intrinsicGas(transaction) + params.callGas + loadGas);
   });
 
   test("may take the last unit of a balance", async () => {
@@ -428,7 +431,7 @@ describe("actions", () => {
       noBytes,
       utf8("b"),
     ]);
-    expect(receipt.actions[1]!.created).toEqual(address);
+    expect(receipt.actions[1]!.created).toEqual([address]);
   });
 
   test("that upload what is there already change nothing but the sender's account", async () => {
@@ -479,7 +482,7 @@ describe("a created contract", () => {
       { kind: "salt", salt },
     ] as const;
     expect(receipt.actions.map(({ created }) => created)).toEqual(
-      origins.map((origin) => contractAddress({ creator: alice.address, origin, codeHash: sampleHash })),
+      origins.map((origin) => [contractAddress({ creator: alice.address, origin, codeHash: sampleHash })]),
     );
     const byBob = await chain.run([create({ salt })], {}, bob);
     expect(byBob.status).toEqual({ kind: "success" });
@@ -505,7 +508,7 @@ describe("a created contract", () => {
     const codeHash = hash("code", stillbornContract);
     const receipt = await chain.run([upload(stillbornContract), create({ codeHash, value: 5n })]);
     expect(receipt.status).toEqual({ kind: "revert", code: 1, data: noBytes });
-    expect(receipt.actions[1]!.created).toBeNull();
+    expect(receipt.actions[1]!.created).toEqual([]);
     const address = contractAddress({
       creator: alice.address,
       origin: { kind: "nonce", nonce: 0, action: 1 },
@@ -518,7 +521,7 @@ describe("a created contract", () => {
     const chain = await TestChain.create();
     const codeHash = hash("code", untypedContract);
     const receipt = await chain.run([upload(untypedContract), create({ codeHash, value: 5n })]);
-    const contract = receipt.actions[1]!.created!;
+    const contract = receipt.actions[1]!.created[0]!;
     expect((await chain.run([call(contract, "touch", utf8("ignored"), 6n)])).status).toEqual({ kind: "success" });
     expect(chain.account(contract)).toEqual({ nonce: 0, balance: 11n, codeHash });
   });
@@ -598,7 +601,7 @@ describe("a block", () => {
     const cold = new Chain(one.store);
     expect(everything(cold.apply(one.input(list)))).toBe(first);
     // One cache for both chains, warm from the other.
-    const rules = { chainId: testGenesis.chainId, params, contracts: new ContractCache() };
+    const rules = { chainId: testGenesis.chainId, params, contracts: new ContractCache(), engine: "jit" as const };
     for (const { store, chain } of [one, two]) {
       expect(everything(applyBlock(rules, store, chain.head, one.input(list)))).toBe(first);
     }
@@ -629,7 +632,7 @@ describe("a block", () => {
     const chain = await TestChain.create();
     const contract = await chain.deploy(sampleContract, sampleHash);
     const transactions = [chain.sign(alice, [call(contract, "set", utf8("x"))]), chain.sign(bob, [])];
-    const rules = { chainId: testGenesis.chainId, params, contracts: new ContractCache() };
+    const rules = { chainId: testGenesis.chainId, params, contracts: new ContractCache(), engine: "jit" as const };
     const { store } = chain;
     let reads = 0;
     const applyFailingAt = (failing: number): AppliedBlock => {
@@ -638,7 +641,12 @@ describe("a block", () => {
         if (reads++ === failing) throw new InputError("storage_failed", "the disk is gone");
         return store.flat.get(key);
       };
-      return applyBlock(rules, { nodes: store.nodes, flat: { get } }, chain.chain.head, chain.input(transactions));
+      return applyBlock(
+        rules,
+        { nodes: store.nodes, flat: { ...store.flat, get } },
+        chain.chain.head,
+        chain.input(transactions),
+      );
     };
     expect(codesOf(applyFailingAt(Number.POSITIVE_INFINITY))).toEqual([]);
     const readCount = reads;

@@ -9,8 +9,9 @@
  *       post-execution  return unused gas, pay the proposer, write the receipt
  *     tree update       the net changes become new tree nodes and the state root
  */
+import type { Engine, MessageResult, RefusalReason } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
-import { addressToText, contractAddress } from "./address.ts";
+import { addressToText } from "./address.ts";
 import {
   type Block,
   blockHash,
@@ -26,11 +27,12 @@ import { hash } from "./crypto.ts";
 import type { Genesis } from "./genesis.ts";
 import {
   callMessage,
-  initMessage,
-  type MessageResult,
-  moveBalance,
+  createMessage,
+  createScope,
+  outermostFrame,
   readAccount,
   type TransactionScope,
+  transferBalance,
   writeAccount,
 } from "./message-call.ts";
 import type { Params } from "./params.ts";
@@ -85,11 +87,14 @@ export interface ChainRules {
   readonly chainId: string;
   readonly params: Params;
   readonly contracts: ContractCache;
+  /** Which engine runs the contracts; the result is the same. */
+  readonly engine: Engine;
 }
 
 export function applyBlock(rules: ChainRules, state: State, parent: Header, input: BlockInput): AppliedBlock {
   const { params } = rules;
   const height = parent.height + 1;
+  const parentHash = blockHash(parent);
   assert(input.time >= parent.time, "a block's time is not before its parent's");
   const journal = new Journal(state.flat);
   const included: EncodedTransaction[] = [];
@@ -98,7 +103,8 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
   const invalid: InvalidInput[] = [];
   let gasUsed = 0;
   for (const [index, transaction] of input.transactions.entries()) {
-    const environment = { height, time: input.time, proposer: input.proposer, gasLeft: params.blockGasLimit - gasUsed };
+    const { time, proposer } = input;
+    const environment = { height, parentHash, time, proposer, gasLeft: params.blockGasLimit - gasUsed };
     try {
       const result = applyTransaction(rules, journal, environment, transaction);
       gasUsed += result.receipt.gasUsed;
@@ -115,7 +121,7 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
   const transactions = included.map(({ transaction }) => transaction);
   const header: Header = {
     height,
-    parentHash: blockHash(parent),
+    parentHash,
     time: input.time,
     protocolVersion: params.protocolVersion,
     proposer: input.proposer,
@@ -131,7 +137,7 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
 
 /** Block 0: the first balances, no transactions, and the genesis hash for a parent. */
 export function applyGenesis(genesis: Genesis, genesisHash: Uint8Array): AppliedBlock {
-  const journal = new Journal({ get: () => undefined });
+  const journal = new Journal({ get: () => undefined, scan: () => [].values() });
   let supply = 0n;
   for (const { address, balance } of genesis.balances) {
     supply += balance;
@@ -159,6 +165,7 @@ export function applyGenesis(genesis: Genesis, genesisHash: Uint8Array): Applied
 
 export interface BlockEnvironment {
   readonly height: number;
+  readonly parentHash: Uint8Array;
   readonly time: number;
   readonly proposer: Uint8Array;
   readonly gasLeft: number;
@@ -194,17 +201,16 @@ export function applyTransaction(
   const prepaid = BigInt(gasLimit) * gasPrice;
   writeAccount(journal, sender, { ...account, nonce: account.nonce + 1, balance: account.balance - prepaid });
 
-  const scope: TransactionScope = {
+  const scope = createScope({
     journal,
     contracts: rules.contracts,
+    engine: rules.engine,
     chainId: rules.chainId,
     blockHeight: environment.height,
     blockTime: environment.time,
     signer: sender,
-    events: [],
-    eventBytes: 0,
-    logs: [],
-  };
+    randomSeed: Uint8Array.of(...environment.parentHash, ...transactionHash),
+  });
   const executed = applyActions(
     rules.params,
     scope,
@@ -290,8 +296,6 @@ interface ExecutedActions {
   readonly events: readonly Event[];
 }
 
-type ActionOutcome = Receipt["actions"][number];
-
 function applyActions(
   params: Params,
   scope: TransactionScope,
@@ -299,13 +303,14 @@ function applyActions(
   gasLimit: number,
 ): ExecutedActions {
   const checkpoint = scope.journal.checkpoint();
-  const actions: ActionOutcome[] = [];
+  const actions: Receipt["actions"][number][] = [];
   let gasLeft = gasLimit;
   for (const [index, action] of body.actions.entries()) {
-    const { outcome, gasUsed, created } = applyAction(params, scope, body, index, action, gasLeft);
+    const createdCount = scope.created.length;
+    const { outcome, gasUsed } = applyAction(params, scope, body, index, action, gasLeft);
     gasLeft -= gasUsed;
     const returnData = outcome.kind === "success" ? outcome.data : new Uint8Array();
-    actions.push({ gasUsed, returnData, created: outcome.kind === "success" ? created : null });
+    actions.push({ gasUsed, returnData, created: scope.created.slice(createdCount) });
     if (outcome.kind !== "success") {
       scope.journal.revert(checkpoint);
       return { status: outcome, gasLeft, actions, events: [] };
@@ -315,12 +320,6 @@ function applyActions(
   return { status: { kind: "success" }, gasLeft, actions, events: scope.events };
 }
 
-interface ActionResult extends MessageResult {
-  readonly created: Uint8Array | null;
-}
-
-const noData: MessageResult["outcome"] = { kind: "success", data: new Uint8Array() };
-
 function applyAction(
   params: Params,
   scope: TransactionScope,
@@ -328,26 +327,18 @@ function applyAction(
   index: number,
   action: Action,
   gasLimit: number,
-): ActionResult {
+): MessageResult {
   const base = { transfer: params.transferGas, upload: 0, create: params.createGas, call: params.callGas }[action.kind];
-  if (gasLimit < base) return { outcome: { kind: "halt", reason: "OutOfGas" }, gasUsed: gasLimit, created: null };
-  const refuse = (reason: Extract<Status, { kind: "refused" }>["reason"]): ActionResult => ({
-    outcome: { kind: "refused", reason },
-    gasUsed: base,
-    created: null,
-  });
-  const paid = (result: MessageResult, created: Uint8Array | null = null): ActionResult => ({
-    outcome: result.outcome,
-    gasUsed: base + result.gasUsed,
-    created,
-  });
+  if (gasLimit < base) return { outcome: { kind: "halt", reason: "OutOfGas" }, gasUsed: gasLimit };
+  const paid = ({ outcome, gasUsed }: MessageResult): MessageResult => ({ outcome, gasUsed: base + gasUsed });
+  const refuse = (reason: RefusalReason) => paid({ outcome: { kind: "refused", reason }, gasUsed: 0 });
+  const succeed = (data: Uint8Array) => paid({ outcome: { kind: "success", data }, gasUsed: 0 });
+  const frame = outermostFrame(gasLimit - base);
   const { journal } = scope;
   switch (action.kind) {
     case "transfer": {
-      // A contract learns of value by a call to a payable method, never behind its back.
-      if (readAccount(journal, action.to).codeHash !== null) return refuse("NotPayable");
-      const failure = moveBalance(journal, sender, action.to, action.amount);
-      return failure === null ? paid({ outcome: noData, gasUsed: 0 }) : refuse(failure);
+      const failure = transferBalance(journal, sender, action.to, action.amount);
+      return failure === null ? succeed(new Uint8Array()) : refuse(failure);
     }
     case "upload": {
       const codeHash = hash("code", action.code);
@@ -355,25 +346,17 @@ function applyAction(
         if (!isContract(scope.contracts, codeHash, action.code)) return refuse("InvalidCode");
         journal.set(codeKey(codeHash), action.code);
       }
-      return paid({ outcome: { kind: "success", data: codeHash }, gasUsed: 0 });
+      return succeed(codeHash);
     }
     case "create": {
       const { codeHash, salt, args, value } = action;
-      if (journal.get(codeKey(codeHash)) === undefined) return refuse("UnknownCode");
       const origin =
         salt === null ? ({ kind: "nonce", nonce, action: index } as const) : ({ kind: "salt", salt } as const);
-      const address = contractAddress({ creator: sender, origin, codeHash });
-      // An address that only holds funds is free: whoever sent them there early gave them to the contract.
-      const account = readAccount(journal, address);
-      if (account.codeHash !== null) return refuse("AddressTaken");
-      writeAccount(journal, address, { ...account, codeHash });
-      const message = { caller: sender, contract: address, args, value, gasLimit: gasLimit - base };
-      return paid(initMessage(scope, message), address);
+      return paid(createMessage(scope, { creator: sender, origin, codeHash, args, value, frame }));
     }
     case "call": {
       const { contract, method, args, value } = action;
-      const message = { caller: sender, contract, method, args, value, gasLimit: gasLimit - base, readOnly: false };
-      return paid(callMessage(scope, message));
+      return paid(callMessage(scope, { caller: sender, contract, method, args, value, frame }));
     }
   }
 }

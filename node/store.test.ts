@@ -21,12 +21,14 @@ import { InputError } from "../vm/errors.ts";
 import { blockHash, encodeBlock, encodeReceipt } from "./block.ts";
 import { hash } from "./crypto.ts";
 import { encodeGenesis, type Genesis } from "./genesis.ts";
-import { accountKey } from "./state/account.ts";
+import { accountKey, scanStorage, storageKey } from "./state/account.ts";
+import { Journal } from "./state/journal.ts";
 import { readRoot, readValue } from "./state/tree.ts";
 import type { AppliedBlock } from "./state-transition.ts";
 import { Store } from "./store.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const codeHash = hash("code", sampleContract);
 
 /** The code with which a folder is refused; a store that opens is closed again. */
@@ -42,20 +44,26 @@ async function refusalOf(directory: string, genesis?: Genesis): Promise<string> 
 }
 
 /** Some blocks with everything in them: uploads, creations, events, failures, removals. */
-async function fillWithBlocks(chain: TestChain): Promise<AppliedBlock[]> {
-  const blocks = [
-    await chain.extend([
-      chain.sign(alice, [
-        { kind: "upload", code: sampleContract },
-        { kind: "create", codeHash, salt: null, args: utf8("a"), value: 0n },
-      ]),
-      chain.sign(bob, [transfer(alice.address, 5n)]),
+async function fillWithBlocks(
+  chain: TestChain,
+  onBlock: (applied: AppliedBlock) => void = () => {},
+): Promise<AppliedBlock[]> {
+  const blocks: AppliedBlock[] = [];
+  const extend = async (...transactions: Parameters<TestChain["extend"]>[0]) => {
+    blocks.push(await chain.extend(transactions));
+    onBlock(blocks.at(-1)!);
+  };
+  await extend(
+    chain.sign(alice, [
+      { kind: "upload", code: sampleContract },
+      { kind: "create", codeHash, salt: null, args: utf8("a"), value: 0n },
     ]),
-  ];
-  const contract = blocks[0]!.receipts[0]!.actions[1]!.created!;
+    chain.sign(bob, [transfer(alice.address, 5n)]),
+  );
+  const contract = blocks[0]!.receipts[0]!.actions[1]!.created[0]!;
   for (const method of ["tell", "refuse", "remove", "set", "trap", "set"]) {
     const action = { kind: "call", contract, method, args: utf8(method), value: 0n } as const;
-    blocks.push(await chain.extend([chain.sign(alice, [action]), chain.sign(bob, [action])]));
+    await extend(chain.sign(alice, [action]), chain.sign(bob, [action]));
   }
   return blocks;
 }
@@ -268,6 +276,71 @@ describe("a folder is refused", () => {
   test("when its genesis asks for rules that this version does not know: genesis_unsupported", async () => {
     const params = { ...testGenesis.params, protocolVersion: 2 };
     expect(await refusalOf(temporaryFolder(), { ...testGenesis, params })).toBe("genesis_unsupported");
+  });
+});
+
+describe("a scan of the flat view", () => {
+  const behindAll = new Uint8Array(2_000).fill(0xff);
+  const stateOf = (store: Store, reverse = false) => [...store.flat.scan(new Uint8Array(), behindAll, reverse)];
+
+  test("gives the state at the head, in both directions, after every block", async () => {
+    const chain = await TestChain.create();
+    const state = new Map(stateOf(chain.store).map((entry) => [hex(entry.key), entry]));
+    expect([...state.keys()].sort()).toEqual([alice, bob].map(({ address }) => hex(accountKey(address))).sort());
+    await fillWithBlocks(chain, ({ changes }) => {
+      for (const { key, value } of changes) {
+        if (value === null) state.delete(hex(key));
+        else state.set(hex(key), { key, value });
+      }
+      const expected = [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+      expect(stateOf(chain.store)).toEqual(expected);
+      expect(stateOf(chain.store, true)).toEqual(expected.reverse());
+    });
+    expect(state.size).toBeGreaterThan(4);
+  });
+
+  test("goes on after the store was closed and opened again, and in between is refused: storage_failed", async () => {
+    const chain = await TestChain.create();
+    const before = stateOf(chain.store);
+    for (let times = 0; times < 3; times++) {
+      await chain.store.close();
+      expect(() => stateOf(chain.store)).toThrow(expect.objectContaining({ code: "storage_failed" }));
+      await chain.store.reopen();
+      expect(stateOf(chain.store)).toEqual(before);
+    }
+    await chain.store.close();
+    // Without multithreading it opens only what nobody has open, the scan thread included.
+    const alone = new Level(chain.store.location);
+    await alone.open();
+    await alone.close();
+  });
+
+  test("is not slowed by what is outside of its range, be it 50,000 entries", async () => {
+    const chain = await TestChain.create();
+    const [before, own, behind] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
+    const database = new Level<Uint8Array, Uint8Array>(chain.store.location, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+      multithreading: true,
+    });
+    await database.open();
+    onTestFinished(() => database.close());
+    const put = (contract: Uint8Array, number: number) => {
+      const stateKey = storageKey(contract, Uint8Array.of(number >> 8, number));
+      return { type: "put", key: Uint8Array.of(0x12, ...stateKey), value: new Uint8Array(8) } as const;
+    };
+    for (const contract of [before!, behind!]) {
+      await database.batch(Array.from({ length: 25_000 }, (_, number) => put(contract, number)));
+    }
+    await database.batch([put(own!, 7)]);
+    const journal = new Journal(chain.store.flat);
+    const started = performance.now();
+    for (let i = 0; i < 500; i++) {
+      const scan = scanStorage(journal, own!, { start: new Uint8Array(), end: null, reverse: i % 2 === 1 });
+      expect([...scan]).toEqual([{ key: Uint8Array.of(0, 7), value: new Uint8Array(8) }]);
+    }
+    // Over 50,000 entries each takes 20 ms at least.
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 

@@ -8,7 +8,7 @@
  *     04 height index                      receipt
  *     10 node key                          node of the state tree; its key begins with its version
  *     11 height node key                   node that became stale at that height
- *     12 state key                         flat view: the state at the head, for one-get reads
+ *     12 state key                         flat view: the state at the head, for one-get reads and for scans
  *
  * Integers are big endian, so ranges are in order. Whatever a block changes stands in its batch, with the head pointer: after
  * a kill at any moment the folder holds a whole number of blocks. Reads are synchronous.
@@ -17,7 +17,7 @@ import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, wri
 import { join as joinPath } from "node:path";
 import { Level } from "level";
 import { equalBytes } from "../vm/borsh.ts";
-import { assert, InputError } from "../vm/errors.ts";
+import { assert, Fault, InputError } from "../vm/errors.ts";
 import {
   type Block,
   blockHash,
@@ -29,12 +29,13 @@ import {
 } from "./block.ts";
 import { hash } from "./crypto.ts";
 import { checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
-import type { StateReader } from "./state/journal.ts";
+import { ScanThread } from "./scan-thread.ts";
+import type { ScannedState, StateReader } from "./state/journal.ts";
 import type { NodeReader } from "./state/tree.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
 
 /** Changes with the layout above. A folder of another format is refused, never misread. */
-const FORMAT = "lockstep-1";
+const FORMAT = "lockstep-2";
 
 /**
  * What an acknowledged block survives. `os`: the death of the process, kill -9 included, because the operating system holds
@@ -61,13 +62,18 @@ type Database = Level<Uint8Array, Uint8Array>;
 export class Store implements State {
   readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
-  readonly flat: StateReader = { get: (key) => this.#get(join(space.flat, key)) };
+  readonly flat: StateReader = {
+    get: (key) => this.#get(join(space.flat, key)),
+    scan: (from, to, reverse) => this.#scan(from, to, reverse),
+  };
   readonly nodes: NodeReader = { getNode: (key) => this.#get(join(space.node, key)) };
   /** The folder's one true path. */
   readonly location: string;
   readonly #directory: string;
   readonly #durability: Durability;
   #database: Database;
+  /** From the first scan on; most threads that read never scan. */
+  #scanThread: ScanThread | undefined;
 
   private constructor(directory: string, durability: Durability, database: Database, genesis: Genesis) {
     this.location = realpathSync(directory);
@@ -110,6 +116,8 @@ export class Store implements State {
   }
 
   async close(): Promise<void> {
+    await this.#scanThread?.close();
+    this.#scanThread = undefined;
     await this.#database.close();
   }
 
@@ -211,6 +219,19 @@ export class Store implements State {
       throw storageError(error, this.#directory);
     }
   }
+
+  *#scan(from: Uint8Array, to: Uint8Array, reverse: boolean): Generator<ScannedState, void, undefined> {
+    try {
+      // The thread would open a folder that was let go.
+      if (this.#database.status !== "open") throw new Error("the database is not open");
+      this.#scanThread ??= new ScanThread(this.location);
+      for (const { key, value } of this.#scanThread.scan(join(space.flat, from), join(space.flat, to), reverse)) {
+        yield { key: key.subarray(1), value };
+      }
+    } catch (error) {
+      throw error instanceof Fault ? error : storageError(error, this.#directory);
+    }
+  }
 }
 
 /** What LevelDB gives is a Buffer, whose `slice` is a view where that of bytes is a copy. None gets past here. */
@@ -232,7 +253,7 @@ async function openDatabase(directory: string, create: boolean): Promise<Databas
       keyEncoding: "view",
       valueEncoding: "view",
       createIfMissing: create,
-      // Both the node's thread and the execution worker open the folder; each sees the other's writes at once.
+      // The node's thread, the execution worker and their scan threads open the folder; each sees the other's writes at once.
       multithreading: true,
     });
     await database.open();

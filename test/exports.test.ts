@@ -8,6 +8,7 @@ test("lockstep/vm", async () => {
     "INITIALIZE_EXPORT",
     "INIT_METHOD",
     "InputError",
+    "MIGRATE_METHOD",
     "ModuleError",
     "callContract",
     "checkModule",
@@ -16,6 +17,7 @@ test("lockstep/vm", async () => {
     "haltReasons",
     "hostFunctions",
     "prepareContract",
+    "refusalReasons",
   ]);
 });
 

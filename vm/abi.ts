@@ -57,11 +57,19 @@ const typeUnion: borsh.Codec<AbiType> = borsh.union({
 const fieldCodec = borsh.struct({ name: borsh.string, type: typeCodec });
 
 /**
- * Who may call a method, and what it may do. `init` runs once, at creation, and accepts value. `view` may not write, emit
- * or accept value. `call` changes state. `payable` changes state and accepts value.
+ * What a method may do. `init` runs once, at creation, and accepts value. `view` may not write, emit or accept value. `call`
+ * changes state. `payable` changes state and accepts value. `migrate` runs when the contract takes this code in the place of
+ * other code.
  */
-export const mutabilities = ["init", "view", "call", "payable"] as const;
+export const mutabilities = ["init", "view", "call", "payable", "migrate"] as const;
 export type Mutability = (typeof mutabilities)[number];
+
+/**
+ * Who may call a method, and when. `public`: everybody, unless the contract is on the stack of calls already. `private`: the
+ * contract itself, in a call that it makes. `reentrant`: everybody, at any time.
+ */
+export const accesses = ["public", "private", "reentrant"] as const;
+export type Access = (typeof accesses)[number];
 
 const abiCodec = borsh.struct({
   /** Version of this schema. */
@@ -84,6 +92,7 @@ const abiCodec = borsh.struct({
     borsh.struct({
       name: borsh.string,
       mutability: borsh.names(mutabilities),
+      access: borsh.names(accesses),
       params: borsh.vec(fieldCodec),
       returns: borsh.option(typeCodec),
       doc: borsh.string,
@@ -104,10 +113,11 @@ export type Abi = borsh.Infer<typeof abiCodec>;
 export type AbiMethod = Abi["methods"][number];
 export type AbiField = { readonly name: string; readonly type: AbiType };
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
-/** Method names the VM gives a meaning of its own; an ABI's `init` method must be named `init`. */
+/** Methods that only the chain runs: when a contract is created, and when it takes other code. */
 export const INIT_METHOD = "init";
+export const MIGRATE_METHOD = "migrate";
 
 export function encodeAbi(abi: Abi): Uint8Array {
   validateAbi(abi);
@@ -116,15 +126,22 @@ export function encodeAbi(abi: Abi): Uint8Array {
 
 /** Throws `BorshError` for bytes that are no ABI, `InputError` (`abi_*`) for an ABI that contradicts itself. */
 export function decodeAbi(bytes: Uint8Array): Abi {
+  // Looked at before the rest, which another version lays out in another way.
+  if (bytes.length > 0) checkVersion(bytes[0]!);
   const abi = borsh.decode(abiCodec, bytes);
   validateAbi(abi);
   return abi;
 }
 
+function checkVersion(version: number): void {
+  if (version === ABI_VERSION) return;
+  throw new InputError("abi_version", `ABI version ${version}; this VM reads version ${ABI_VERSION}`, {
+    hint: "Build the contract again with the SDK of this version.",
+  });
+}
+
 function validateAbi(abi: Abi): void {
-  if (abi.version !== ABI_VERSION) {
-    throw new InputError("abi_version", `ABI version ${abi.version}; this VM reads version ${ABI_VERSION}`);
-  }
+  checkVersion(abi.version);
   const checkType = (type: AbiType, depth: number): void => {
     if (depth > TYPE_DEPTH_MAX) throw new InputError("abi_type_depth", `type nested deeper than ${TYPE_DEPTH_MAX}`);
     if (type.kind === "named" && type.index >= abi.types.length) {
@@ -162,8 +179,9 @@ function validateAbi(abi: Abi): void {
   for (const method of abi.methods) {
     checkFields(method.params, `parameters of ${method.name}`);
     if (method.returns !== null) checkType(method.returns, 1);
-    if ((method.name === INIT_METHOD) !== (method.mutability === "init")) {
-      throw new InputError("abi_init", `only the method "${INIT_METHOD}" is of the kind init, and it always is`);
+    for (const name of [INIT_METHOD, MIGRATE_METHOD] as const) {
+      if ((method.name === name) === (method.mutability === name)) continue;
+      throw new InputError(`abi_${name}`, `only the method "${name}" is of the kind ${name}, and it always is`);
     }
   }
   for (const event of abi.events) checkFields(event.fields, `fields of ${event.name}`);

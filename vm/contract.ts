@@ -29,18 +29,45 @@ import {
 import { type Module, typeOfFunction } from "./module.ts";
 import { ModuleError } from "./module-error.ts";
 import type { CallResult } from "./outcome.ts";
-import { MEMORY_PAGE_COUNT_MAX } from "./profile.ts";
+import { MEMORY_PAGE_COUNT_MAX, STACK_HEIGHT_MAX } from "./profile.ts";
 import { validateModule } from "./validate.ts";
 import type { FunctionFacts } from "./validate-function.ts";
 
-export { ABI_SECTION, type Abi, type AbiMethod, type AbiType, decodeAbi, encodeAbi, INIT_METHOD } from "./abi.ts";
+export {
+  ABI_SECTION,
+  type Abi,
+  type AbiMethod,
+  type AbiType,
+  decodeAbi,
+  encodeAbi,
+  INIT_METHOD,
+  MIGRATE_METHOD,
+} from "./abi.ts";
 export { Fault, InputError } from "./errors.ts";
 export type { FloatUse } from "./float-survey.ts";
-export type { CallContext, Host } from "./host-fns/host.ts";
+export type {
+  CallContext,
+  CallRequest,
+  CreateRequest,
+  Frame,
+  Host,
+  MessageResult,
+  ScannedEntry,
+  ScanRange,
+  UpgradeRequest,
+} from "./host-fns/host.ts";
 export { hostFunctions } from "./host-fns/table.ts";
 export type { InstructionEvent } from "./interpreter.ts";
 export { ModuleError } from "./module-error.ts";
-export { type CallResult, type HaltReason, haltReasons, type Outcome } from "./outcome.ts";
+export {
+  type CallResult,
+  type HaltReason,
+  haltReasons,
+  type Outcome,
+  type Refusal,
+  type RefusalReason,
+  refusalReasons,
+} from "./outcome.ts";
 
 /**
  * The export that the VM runs before a method when a module has it: static initialisers, under the name that the toolchains
@@ -175,6 +202,8 @@ function instantiateGas(module: Module): number {
   return gas + (module.table?.min ?? 0) * TABLE_ENTRY_GAS;
 }
 
+export type Engine = "jit" | "interpreter";
+
 export interface CallOptions {
   /** A name out of `PreparedContract.methods`. */
   readonly method: string;
@@ -185,8 +214,10 @@ export interface CallOptions {
   /** Writes and events halt the call; methods that the ABI calls views always run so. */
   readonly readOnly: boolean;
   readonly host: Host;
+  /** Logical height of the native stack that is in use already, by contracts that wait for this one. None by default. */
+  readonly stackHeight?: number;
   /** Both give the same result. `jit`, the default, is fast; `interpreter` is independent of the host's WebAssembly. */
-  readonly engine?: "jit" | "interpreter";
+  readonly engine?: Engine;
   /** Told before each instruction; only the interpreter can. */
   readonly onInstruction?: (event: InstructionEvent) => void;
 }
@@ -200,13 +231,15 @@ export function callContract(contract: PreparedContract, options: CallOptions): 
   assert(Number.isSafeInteger(gasLimit) && gasLimit >= 0, `gas limit ${gasLimit}`);
   const guestGas = gasLimit - contract.instantiateGas;
   if (guestGas < 0) return { outcome: { kind: "halt", reason: "OutOfGas" }, gasUsed: gasLimit };
-  const { engine = "jit", onInstruction } = options;
+  const { engine = "jit", stackHeight = 0, onInstruction } = options;
   assert(onInstruction === undefined || engine === "interpreter", "only the interpreter traces instructions");
   const call: InterpreterCall = {
     host,
     input,
     readOnly: options.readOnly || description?.mutability === "view",
     gasLimit: guestGas,
+    // Whoever begins above the limit is refused at its first function, as is whoever begins right below it.
+    stackHeight: Math.min(stackHeight, STACK_HEIGHT_MAX),
     exports: contract.hasInitialize ? [INITIALIZE_EXPORT, method] : [method],
     ...(onInstruction === undefined ? {} : { onInstruction }),
   };

@@ -48,6 +48,7 @@ function onBothEngines(text: string, name = text) {
       input: new Uint8Array(),
       readOnly: false,
       gasLimit: 10_000_000,
+      stackHeight: 0,
       exports: ["run"],
       ...options,
       onFinish: ({ memory, stackHeightMax }) => {
@@ -388,6 +389,7 @@ describe("host functions", () => {
         input,
         readOnly: false,
         gasLimit: 1e6,
+        stackHeight: 0,
         exports: ["run"],
       });
     const fault = expect.objectContaining({ name: "Fault" });

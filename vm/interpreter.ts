@@ -26,8 +26,6 @@ import type { FunctionFacts } from "./validate-function.ts";
 const PAGE_SIZE = 64 * 1024;
 /** Cells of one entry of `frames`: where the caller goes on, its base, its logical height. */
 const FRAME_SIZE = 3;
-/** One more than fit by height: a frame is pushed before the callee's entry is refused. */
-const FRAME_COUNT_MAX = Math.floor(STACK_HEIGHT_MAX / ACTIVATION_HEIGHT) + 1;
 const EMPTY_SLOT = -1;
 
 export interface InterpretedModule {
@@ -89,6 +87,7 @@ export function interpret(prepared: InterpretedModule, call: InterpreterCall): C
   }
   try {
     for (const name of call.exports) {
+      instance.stackHeight = call.stackHeight;
       const functionIndex = exportedFunction(prepared.module, name);
       const { length: importCount } = prepared.hostFunctions;
       if (functionIndex < importCount) instance.callHost(functionIndex, 0);
@@ -120,9 +119,9 @@ function exportedFunction(module: Module, name: string): number {
 class Instance {
   readonly module: Module;
   readonly hostCall: HostCall;
-  readonly lo = new Int32Array(STACK_HEIGHT_MAX);
-  readonly hi = new Int32Array(STACK_HEIGHT_MAX);
-  readonly frames = new Int32Array(FRAME_COUNT_MAX * FRAME_SIZE);
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  readonly frames: Int32Array;
   readonly globalsLo: Int32Array;
   readonly globalsHi: Int32Array;
   /** Function indices. */
@@ -130,6 +129,8 @@ class Instance {
   /** Type of each function of the joint index space. */
   readonly functionTypeIds: Int32Array;
   memory: Uint8Array<ArrayBuffer>;
+  /** Logical height, as of the last host call. */
+  stackHeight: number;
   stackHeightMax = 0;
   readonly #hostFunctions: readonly HostFunction[];
   readonly #droppedData: Uint8Array;
@@ -138,8 +139,17 @@ class Instance {
   constructor({ module, typeIds, hostFunctions }: InterpretedModule, call: JitCall) {
     this.module = module;
     this.#hostFunctions = hostFunctions;
-    this.hostCall = new HostCall(call.host, call.input, call.readOnly, () => this.memory.buffer);
+    this.hostCall = new HostCall(call.host, call.input, call.readOnly, {
+      memoryBuffer: () => this.memory.buffer,
+      stackHeight: () => this.stackHeight,
+    });
     this.hostCall.gas = call.gasLimit;
+    this.stackHeight = call.stackHeight;
+    const free = STACK_HEIGHT_MAX - call.stackHeight;
+    this.lo = new Int32Array(free);
+    this.hi = new Int32Array(free);
+    // One more than fit by height: a frame is pushed before the callee's entry is refused.
+    this.frames = new Int32Array((Math.floor(free / ACTIVATION_HEIGHT) + 1) * FRAME_SIZE);
     this.globalsLo = Int32Array.from(module.globals, ({ value }) => Number(BigInt.asIntN(32, value)));
     this.globalsHi = Int32Array.from(module.globals, ({ value }) => Number(value >> 32n));
     const functions = [...module.imports.map(({ typeIndex }) => typeIndex), ...module.functions];
@@ -252,7 +262,7 @@ function execute(
   let at = entries[bodyIndex]!;
   let top = 0;
   let base = 0;
-  let height = 0;
+  let height = instance.stackHeight;
   let frame = 0;
 
   for (;;) {
@@ -349,6 +359,7 @@ function execute(
         break;
       case 0xd7: // callHost
         hostCall.gas = gas;
+        instance.stackHeight = height;
         top = instance.callHost(cells[at++]!, top);
         gas = hostCall.gas;
         break;
@@ -361,6 +372,7 @@ function execute(
         if (functionTypeIds[callee] !== cells[at++]) halt("IndirectCallMismatch");
         if (callee < importCount) {
           hostCall.gas = gas;
+          instance.stackHeight = height;
           top = instance.callHost(callee, top);
           gas = hostCall.gas;
           break;

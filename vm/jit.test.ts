@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { createContract, createTestHost } from "../test/support/contracts.ts";
 import { wat } from "../test/support/wat.ts";
-import { encodeAbi } from "./abi.ts";
+import { ABI_VERSION, encodeAbi } from "./abi.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { callContract, checkModule, prepareContract } from "./contract.ts";
-import { haltReasons } from "./outcome.ts";
+import { haltReasons, refusalReasons } from "./outcome.ts";
 
 describe("every trap has one reason of our own, and costs the whole limit", () => {
   const cases: [string, string, string?][] = [
@@ -117,8 +117,8 @@ test("memory.grow ends at the cap of the module, and at the profile's when it is
     return outcome.kind === "success" && new DataView(outcome.data.buffer).getUint32(0, true);
   };
   expect(grown("1 7")).toBe(7);
-  expect(grown("1")).toBe(512);
-  expect(grown("1 65536")).toBe(512);
+  expect(grown("1")).toBe(64);
+  expect(grown("1 65536")).toBe(64);
   expect(grown("3 3")).toBe(3);
 });
 
@@ -158,10 +158,17 @@ test("multi-value results survive an early return", () => {
 describe("the ABI section", () => {
   const abi = (methods: readonly string[]) =>
     encodeAbi({
-      version: 1,
+      version: ABI_VERSION,
       name: "Test",
       types: [],
-      methods: methods.map((name) => ({ name, mutability: "call" as const, params: [], returns: null, doc: "" })),
+      methods: methods.map((name) => ({
+        name,
+        mutability: "call" as const,
+        access: "public" as const,
+        params: [],
+        returns: null,
+        doc: "",
+      })),
       events: [],
       errors: [],
       storage: [],
@@ -201,17 +208,17 @@ describe("the ABI section", () => {
     expect(code(withSection(module, section, section))).toBe("abi_duplicate");
     expect(code(withSection(module, section.subarray(0, -1)))).toBe("borsh_truncated");
     expect(code(withSection(module, Uint8Array.of(...section, 0)))).toBe("borsh_trailing");
-    expect(code(withSection(module, Uint8Array.of(2, ...section.subarray(1))))).toBe("abi_version");
+    expect(code(withSection(module, Uint8Array.of(1, ...section.subarray(1))))).toBe("abi_version");
   });
 
   test("makes a view read-only whoever calls it", () => {
     const text = `(module (import "lockstep" "storage_remove" (func $remove (param i32 i32))) (memory 1)
       (func (export "look") i32.const 0 i32.const 1 call $remove))`;
     const section = encodeAbi({
-      version: 1,
+      version: ABI_VERSION,
       name: "Test",
       types: [],
-      methods: [{ name: "look", mutability: "view", params: [], returns: null, doc: "" }],
+      methods: [{ name: "look", mutability: "view", access: "public", params: [], returns: null, doc: "" }],
       events: [],
       errors: [],
       storage: [],
@@ -223,7 +230,7 @@ describe("the ABI section", () => {
   });
 });
 
-test("halt reasons are a closed list whose order never changes", () => {
+test("halt and refusal reasons are closed lists whose order never changes", () => {
   expect(haltReasons).toEqual([
     "OutOfGas",
     "StackOverflow",
@@ -236,5 +243,19 @@ test("halt reasons are a closed list whose order never changes", () => {
     "BadHostArgument",
     "ReadOnlyViolation",
     "OutputLimit",
+    "CallDepth",
+    "Reentrancy",
+  ]);
+  expect(refusalReasons).toEqual([
+    "InsufficientBalance",
+    "BalanceOverflow",
+    "UnknownCode",
+    "InvalidCode",
+    "AddressTaken",
+    "NotAContract",
+    "NoSuchMethod",
+    "NotPayable",
+    "InputTooLarge",
+    "PrivateMethod",
   ]);
 });

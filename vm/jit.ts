@@ -42,6 +42,8 @@ export interface JitCall {
   readonly readOnly: boolean;
   /** Gas for the guest, above zero. */
   readonly gasLimit: number;
+  /** Logical height of the native stack in use already, at most `STACK_HEIGHT_MAX`. */
+  readonly stackHeight: number;
   /** Exported functions to run in this order, in one instance. */
   readonly exports: readonly string[];
   /** Told at the end, however it came, of what no outcome shows; for comparing engines. */
@@ -65,15 +67,18 @@ interface Counters {
 export function run(compiled: CompiledModule, call: JitCall): CallResult {
   const memory = compiled.memoryPageCount === null ? null : takeMemory(compiled.memoryPageCount);
   const noMemory = new ArrayBuffer(0);
-  const hostCall = new HostCall(call.host, call.input, call.readOnly, () => memory?.buffer ?? noMemory);
   let counters: Counters | undefined;
+  const hostCall = new HostCall(call.host, call.input, call.readOnly, {
+    memoryBuffer: () => memory?.buffer ?? noMemory,
+    stackHeight: () => STACK_HEIGHT_MAX - (counters!.stack.value as number),
+  });
   try {
     const instance = instantiate(compiled, memory, hostCall, () => counters!);
     counters = instance.exports as unknown as Counters;
     const { gas, stack } = counters;
     gas.value = BigInt(call.gasLimit);
     for (const name of call.exports) {
-      stack.value = STACK_HEIGHT_MAX;
+      stack.value = STACK_HEIGHT_MAX - call.stackHeight;
       const guest = instance.exports[injected.functionPrefix + name];
       assert(typeof guest === "function", `export ${name} is no function`);
       guest();

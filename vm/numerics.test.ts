@@ -57,6 +57,7 @@ function runBoth(code: Uint8Array): { ours: Uint8Array; outcome: Outcome; theirs
     input: new Uint8Array(),
     readOnly: false,
     gasLimit: 1e9,
+    stackHeight: 0,
     exports: ["run"],
     onFinish: ({ memory }) => {
       ours = memory.slice();

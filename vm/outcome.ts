@@ -22,6 +22,10 @@ export const haltReasons = [
   "ReadOnlyViolation",
   /** More or larger events, or more return data, than a call may give. */
   "OutputLimit",
+  /** More contracts on the stack than may be. */
+  "CallDepth",
+  /** A call of a contract that is on the stack already and does not allow it. */
+  "Reentrancy",
 ] as const;
 
 export type HaltReason = (typeof haltReasons)[number];
@@ -30,6 +34,31 @@ export type Outcome =
   | { readonly kind: "success"; readonly data: Uint8Array }
   | { readonly kind: "revert"; readonly code: number; readonly data: Uint8Array }
   | { readonly kind: "halt"; readonly reason: HaltReason };
+
+/**
+ * Why the chain declined before any guest ran: no outcome of a guest, and the gas that was given to it comes back. The order
+ * is consensus: reasons are appended, never moved.
+ */
+export const refusalReasons = [
+  "InsufficientBalance",
+  "BalanceOverflow",
+  "UnknownCode",
+  "InvalidCode",
+  "AddressTaken",
+  "NotAContract",
+  "NoSuchMethod",
+  "NotPayable",
+  "InputTooLarge",
+  /** The method is for the contract's own calls. */
+  "PrivateMethod",
+] as const;
+
+export type RefusalReason = (typeof refusalReasons)[number];
+
+export interface Refusal {
+  readonly kind: "refused";
+  readonly reason: RefusalReason;
+}
 
 /** An outcome and what the call cost. A halt always costs `gasLimit`. */
 export interface CallResult {

@@ -54,8 +54,11 @@ export const DATA_SEGMENT_COUNT_MAX = 4_096;
 export const ELEMENT_SEGMENT_COUNT_MAX = 1_024;
 /** Entries of the table, and of all element segments together [10,000,000]. */
 export const TABLE_SIZE_MAX = 10_000;
-/** Pages of 64 KiB: 32 MiB [65,536; 16,384 in engines of 2020]. */
-export const MEMORY_PAGE_COUNT_MAX = 512;
+/**
+ * Pages of 64 KiB: 4 MiB [65,536; 16,384 in engines of 2020]. A load that follows another takes 13 ns in 4 MiB and 150 ns in
+ * 32, where neither caches nor address tables hold the memory; a price for the worst would make all loads dear.
+ */
+export const MEMORY_PAGE_COUNT_MAX = 64;
 /** Custom sections; their bytes count in the code size. */
 export const CUSTOM_SECTION_COUNT_MAX = 64;
 /**
@@ -76,3 +79,14 @@ export const STACK_HEIGHT_MAX = 32 * 1024;
 export const COMPUTATIONS_PER_UNIT = 2;
 /** What one activation costs beside its slots, in the same unit: return address, frame pointer, instance, spills. */
 export const ACTIVATION_HEIGHT = 12;
+
+/**
+ * Contracts on the stack of one call. Their memories together are at most 128 MiB. Beyond a few, nobody follows what happens;
+ * peers allow 4 to 25, and the EVM 1,024.
+ */
+export const CALL_DEPTH_MAX = 32;
+/**
+ * What one contract calling another costs beside both their activations, in units of the stack height: the frames of the
+ * host's own functions in between. `npm run test:stack` measures them.
+ */
+export const CALL_BORDER_HEIGHT = 256;

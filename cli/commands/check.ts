@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import { hash } from "../../node/crypto.ts";
 import { toHex } from "../../node/rpc/json.ts";
-import { checkModule, type FloatUse, ModuleError } from "../../vm/contract.ts";
+import { type AbiMethod, checkModule, type FloatUse, ModuleError } from "../../vm/contract.ts";
 import { signatureOf } from "../contract-help.ts";
 import { during, exitCodes } from "../exit-codes.ts";
 import { readInputFile } from "../files.ts";
@@ -29,7 +29,7 @@ export function moduleReport(file: string, code: Uint8Array): Report {
   const { methods, abi, memoryPages, imports, functionCount, codeSize } = checkFile(file, code);
   const codeHash = toHex(hash("code", code));
   const names =
-    abi === null ? methods : abi.methods.map((method) => `${signatureOf(abi, method)}  [${method.mutability}]`);
+    abi === null ? methods : abi.methods.map((method) => `${signatureOf(abi, method)}  [${kindOf(method)}]`);
   return {
     json: { file, codeHash, codeSize, functionCount, memoryPages, imports, methods, hasAbi: abi !== null },
     text: [
@@ -43,6 +43,11 @@ export function moduleReport(file: string, code: Uint8Array): Report {
       ]),
     ],
   };
+}
+
+/** What a method may do, and where not everybody may call it, or always may, that too. */
+function kindOf({ mutability, access }: AbiMethod): string {
+  return access === "public" ? mutability : `${mutability}, ${access}`;
 }
 
 /** As `checkModule`; a refusal also says where in the source, when the module's maker left word of it. */

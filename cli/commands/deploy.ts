@@ -84,8 +84,8 @@ async function run(file: string, ...ignored: unknown[]): Promise<void> {
       abi,
       addresses,
     });
-    const address = sent.receipt.actions[1]?.created;
-    assert(address != null, "a creation that succeeded has an address");
+    const address = sent.receipt.actions[1]?.created[0];
+    assert(address !== undefined, "a creation that succeeded has an address");
     const before = alias === null ? null : addresses.aliases.set(alias, addressFromText(address));
     const events = await decodeEvents(sent.receipt.events, chain, addresses);
     print(settings, {

@@ -89,7 +89,7 @@ async function actionView(
     addresses,
   }: {
     action: ActionJson;
-    receipt: { readonly returnData: string; readonly created: string | null } | undefined;
+    receipt: { readonly returnData: string; readonly created: readonly string[] } | undefined;
     addresses: AddressBook;
   },
 ): Promise<ActionView> {
@@ -100,7 +100,7 @@ async function actionView(
     case "upload":
       return { ...none, text: `upload ${action.codeSize} bytes ${action.codeHash}` };
     case "create": {
-      const contract = receipt?.created ?? null;
+      const contract = receipt?.created[0] ?? null;
       const abi = contract === null ? null : await knownAbi(chain, contract);
       const args = abi === null ? undefined : decodeMethodArgs(abi, INIT_METHOD, action.args, addresses);
       return {

@@ -1,5 +1,5 @@
 /*
- * 32-byte names: of an account or contract, and of anything by its SHA-256.
+ * 32-byte names: of an account or contract, and of anything by its digest.
  *
  * Four words in a row, so an object's memory is the bytes themselves and comparing two is four compares.
  */
@@ -40,7 +40,7 @@ export class Address extends Bytes32 {
   }
 }
 
-/** A SHA-256 digest. */
+/** A digest of 32 bytes. */
 export class Hash extends Bytes32 {
   /** The 32 bytes of `bytes`; any other length aborts. */
   static from(bytes: Uint8Array): Hash {

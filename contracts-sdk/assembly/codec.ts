@@ -7,7 +7,8 @@
  */
 import { Address, Hash } from "./address";
 import { malformedData } from "./failure";
-import { ensure, heapTop } from "./memory";
+import { ensure, heapTop, keep } from "./memory";
+import { OrderedU64 } from "./ordered";
 import { u128 } from "./u128";
 import { decodeText, encodeText } from "./utf8";
 
@@ -43,7 +44,12 @@ export function open(at: usize, length: usize): void {
   end = at + length;
 }
 
-function take(size: usize): usize {
+/** Where the reader takes the next byte from. */
+export function readPosition(): usize {
+  return next;
+}
+
+export function take(size: usize): usize {
   const at = next;
   if (size > end - at) malformedData();
   next = at + size;
@@ -61,7 +67,7 @@ function takeFlag(): bool {
 }
 
 /** Counts elements of at least one byte each. */
-function takeCount(): usize {
+export function takeCount(): usize {
   const count: usize = load<u32>(take(4));
   if (count > end - next) malformedData();
   return count;
@@ -78,7 +84,39 @@ export function blank<T>(): T {
 // @ts-ignore: decorator
 @inline
 export function isFlat<T>(): bool {
-  return !isNullable<T>() && (idof<T>() == idof<u128>() || idof<T>() == idof<Address>() || idof<T>() == idof<Hash>());
+  return !isNullable<T>() && (
+    idof<T>() == idof<u128>() || idof<T>() == idof<Address>() || idof<T>() == idof<Hash>() || idof<T>() == idof<OrderedU64>()
+  );
+}
+
+/** Bytes that nobody has filled yet. */
+export function newBytes(length: usize): Uint8Array {
+  const buffer = __new(length, idof<ArrayBuffer>());
+  const bytes = changetype<usize>(blank<Uint8Array>());
+  store<usize>(bytes, buffer, offsetof<Uint8Array>("buffer"));
+  store<usize>(bytes, buffer, offsetof<Uint8Array>("dataStart"));
+  store<usize>(bytes, length, offsetof<Uint8Array>("byteLength"));
+  return changetype<Uint8Array>(bytes);
+}
+
+/** The borsh encoding of a value. That of a struct is also the arguments of a method that takes its fields. */
+export function encode<T>(value: T): Uint8Array {
+  begin();
+  write<T>(value);
+  const at = heapTop();
+  const length = position() - at;
+  keep(position());
+  const bytes = newBytes(length);
+  memory.copy(bytes.dataStart, at, length);
+  return bytes;
+}
+
+/** Reverts with "malformed data" for bytes that are no value of the type. */
+export function decode<T>(bytes: Uint8Array): T {
+  open(bytes.dataStart, bytes.byteLength);
+  const value = read<T>();
+  close();
+  return value;
 }
 
 export function write<T>(value: T): void {
@@ -134,12 +172,8 @@ export function read<T>(): T {
   } else if (isManaged<T>()) {
     if (idof<T>() == idof<Uint8Array>()) {
       const length = takeCount();
-      const buffer = __new(length, idof<ArrayBuffer>());
-      memory.copy(buffer, take(length), length);
-      const bytes = changetype<usize>(blank<Uint8Array>());
-      store<usize>(bytes, buffer, offsetof<Uint8Array>("buffer"));
-      store<usize>(bytes, buffer, offsetof<Uint8Array>("dataStart"));
-      store<usize>(bytes, length, offsetof<Uint8Array>("byteLength"));
+      const bytes = newBytes(length);
+      memory.copy(bytes.dataStart, take(length), length);
       return changetype<T>(bytes);
     } else if (idof<T>() == idof<StaticArray<u8>>()) {
       const length = takeCount();

@@ -1,8 +1,8 @@
 /*
  * What a contract can ask about its call, and how it answers other than by its result: events, reverts, log lines.
  */
-import { Address, Hash } from "./address";
-import { begin, blank, position, pushText } from "./codec";
+import { Address } from "./address";
+import { begin, blank, newBytes, position, pushText } from "./codec";
 import * as host from "./lockstep";
 import { heapTop } from "./memory";
 import { receive, room } from "./storage";
@@ -87,8 +87,12 @@ export function debugLog(message: string): void {
   host.debug_log(heapTop(), position() - heapTop());
 }
 
-export function sha256(data: Uint8Array): Hash {
-  const hash = blank<Hash>();
-  host.sha256(data.dataStart, data.byteLength, changetype<usize>(hash));
-  return hash;
+/**
+ * 32 bytes, others each time. They are the same on every machine, so nobody who signs a transaction can choose them, but
+ * whoever makes the block knows them before: stake nothing on them that is worth a block.
+ */
+export function randomBytes(): Uint8Array {
+  const bytes = newBytes(32);
+  host.random(bytes.dataStart);
+  return bytes;
 }

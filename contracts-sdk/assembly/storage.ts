@@ -5,7 +5,7 @@
  * field's key followed by borsh of the entry's key. No such key is the beginning of another, so fields never meet. A value
  * is stored as its borsh; what was never written reads as zero, empty or null.
  */
-import { begin, blank, close, isFlat, open, position, push, read, write, zero } from "./codec";
+import { begin, blank, close, isFlat, open, position, push, read, readPosition, take, takeCount, write, zero } from "./codec";
 import { malformedData } from "./failure";
 import * as host from "./lockstep";
 import { ensure, heapTop, keep } from "./memory";
@@ -91,7 +91,70 @@ export function setField<T>(key: usize, keyLength: usize, value: T): void {
   set<T>(key, keyLength, value);
 }
 
-/** A map in storage. `this` is the static key of its field. It knows no order and no size, only its entries. */
+/** Entries that the host gives at a time. */
+const PAGE_COUNT_MAX: u32 = 1024;
+
+export class MapEntry<K, V> {
+  constructor(
+    readonly key: K,
+    readonly value: V,
+  ) {}
+}
+
+/** Up to `limit` entries whose keys lie from `start` to before `end`; `prefixLength` bytes of a key are the field's. */
+function scan<K, V>(
+  prefixLength: usize,
+  start: usize,
+  startLength: usize,
+  end: usize,
+  endLength: usize,
+  limit: u32,
+  reverse: bool
+): MapEntry<K, V>[] {
+  const entries = new Array<MapEntry<K, V>>();
+  while (<u32>entries.length < limit) {
+    const asked = min(limit - entries.length, PAGE_COUNT_MAX);
+    const capacity = room();
+    receive(host.storage_scan(start, startLength, end, endLength, asked, reverse, heapTop(), capacity));
+    const count = takeCount();
+    // A page may be short because its entries are long; only an empty one is the end.
+    if (!count) break;
+    let last: usize = 0;
+    let lastLength: usize = 0;
+    for (let i: usize = 0; i < count; i++) {
+      lastLength = takeCount();
+      last = readPosition();
+      take(prefixLength);
+      const key = read<K>();
+      if (readPosition() != last + lastLength) malformedData();
+      const valueLength = takeCount();
+      const valueEnd = readPosition() + valueLength;
+      const value = read<V>();
+      if (readPosition() != valueEnd) malformedData();
+      entries.push(new MapEntry<K, V>(key, value));
+    }
+    close();
+    if (reverse) {
+      end = last;
+      endLength = lastLength;
+    } else {
+      // The least key behind the last one is the last one and a zero byte.
+      begin();
+      startLength = lastLength + 1;
+      start = push(startLength);
+      memory.copy(start, last, lastLength);
+      store<u8>(start + lastLength, 0);
+      keep(position());
+    }
+  }
+  return entries;
+}
+
+/**
+ * A map in storage. `this` is the static key of its field. It does not know its size. Its entries are ordered by the bytes
+ * of their keys' borsh: addresses, hashes and `u8` as one expects; wider integers not, for they are little endian
+ * (`OrderedU64` is for them); text and lists begin with their length.
+ */
 // @ts-ignore: decorator
 @unmanaged
 export class StorageMap<K, V> {
@@ -136,5 +199,51 @@ export class StorageMap<K, V> {
   remove(key: K): void {
     const length = this.key(key);
     host.storage_remove(heapTop(), length);
+  }
+
+  /** The first entries, at most `limit`. */
+  first(limit: u32): MapEntry<K, V>[] {
+    const prefix = changetype<usize>(this);
+    const length = this.prefixLength;
+    return scan<K, V>(length, prefix, length, this.end(), length, limit, false);
+  }
+
+  /** The entries that follow `key`, at most `limit`. The key need not be there. */
+  after(key: K, limit: u32): MapEntry<K, V>[] {
+    const length = this.key(key) + 1;
+    store<u8>(push(1), 0);
+    const start = heapTop();
+    keep(position());
+    return scan<K, V>(this.prefixLength, start, length, this.end(), this.prefixLength, limit, false);
+  }
+
+  /** The last entries, the very last one first, at most `limit`. */
+  last(limit: u32): MapEntry<K, V>[] {
+    const prefix = changetype<usize>(this);
+    const length = this.prefixLength;
+    return scan<K, V>(length, prefix, length, this.end(), length, limit, true);
+  }
+
+  /** The entries that come before `key`, the nearest first, at most `limit`. The key need not be there. */
+  before(key: K, limit: u32): MapEntry<K, V>[] {
+    const length = this.key(key);
+    const end = heapTop();
+    keep(position());
+    return scan<K, V>(this.prefixLength, changetype<usize>(this), this.prefixLength, end, length, limit, true);
+  }
+
+  private get prefixLength(): usize {
+    return <usize>load<u8>(changetype<usize>(this)) + 1;
+  }
+
+  /** The first key behind all of the map's. A name is UTF-8, so its last byte can be one more. */
+  private end(): usize {
+    const length = this.prefixLength;
+    begin();
+    const end = push(length);
+    memory.copy(end, changetype<usize>(this), length);
+    store<u8>(end + length - 1, load<u8>(end + length - 1) + 1);
+    keep(position());
+    return end;
   }
 }

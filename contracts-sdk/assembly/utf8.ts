@@ -37,7 +37,8 @@ export function encodeText(text: string, out: usize): usize {
   return out;
 }
 
-export function decodeText(at: usize, length: usize): string {
+/** Bytes that are no text revert, or are no letters where `orEmpty` says so. */
+export function decodeText(at: usize, length: usize, orEmpty: bool = false): string {
   // A byte of UTF-8 makes at most one unit of UTF-16; what was too much is given back.
   const text = __new(length << 1, idof<string>());
   const end = at + length;
@@ -47,14 +48,14 @@ export function decodeText(at: usize, length: usize): string {
     if (point >= 0x80) {
       let more: u32 = point < 0xe0 ? 1 : point < 0xf0 ? 2 : 3;
       const least: u32 = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-      if (point < 0xc0 || point > 0xf7 || <usize>more > end - at) malformedText();
+      if (point < 0xc0 || point > 0xf7 || <usize>more > end - at) return malformed(orEmpty);
       point &= 0x3f >> more;
       do {
         const byte: u32 = load<u8>(at++);
-        if ((byte & 0xc0) != 0x80) malformedText();
+        if ((byte & 0xc0) != 0x80) return malformed(orEmpty);
         point = (point << 6) | (byte & 0x3f);
       } while (--more);
-      if (point < least || point > 0x10ffff || point - 0xd800 < 0x800) malformedText();
+      if (point < least || point > 0x10ffff || point - 0xd800 < 0x800) return malformed(orEmpty);
       if (point >= 0x10000) {
         point -= 0x10000;
         store<u16>(out, 0xd800 | (point >> 10));
@@ -68,4 +69,9 @@ export function decodeText(at: usize, length: usize): string {
   store<usize>(text - 4, out - text);
   keep(out);
   return changetype<string>(text);
+}
+
+function malformed(orEmpty: bool): string {
+  if (!orEmpty) malformedText();
+  return "";
 }

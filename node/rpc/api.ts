@@ -5,8 +5,7 @@
  * go by name in one object. `methods.ts` implements this map and `client.ts` calls it, so neither can drift.
  */
 
-import type { HaltReason } from "../../vm/outcome.ts";
-import type { RefusalReason } from "../block.ts";
+import type { HaltReason, RefusalReason } from "../../vm/outcome.ts";
 
 export type Hex = `0x${string}`;
 
@@ -41,7 +40,11 @@ export interface ReceiptJson {
   readonly status: StatusJson;
   readonly gasUsed: number;
   readonly fee: string;
-  readonly actions: readonly { readonly gasUsed: number; readonly returnData: Hex; readonly created: string | null }[];
+  readonly actions: readonly {
+    readonly gasUsed: number;
+    readonly returnData: Hex;
+    readonly created: readonly string[];
+  }[];
   readonly events: readonly {
     readonly contract: string;
     /** The first topic as text: the event's name. */

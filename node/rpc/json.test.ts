@@ -55,11 +55,11 @@ test("amounts above 2^53 keep every digit, and an event without a topic or with 
     status: { kind: "halt", reason: "OutOfGas" },
     gasUsed: 5,
     fee: (1n << 128n) - 1n,
-    actions: [{ gasUsed: 5, returnData: Uint8Array.of(1), created: contract }],
+    actions: [{ gasUsed: 5, returnData: Uint8Array.of(1), created: [contract] }],
     events: [event(), event(utf8("Transfer"), Uint8Array.of(7)), event(Uint8Array.of(0xff))],
   });
   expect(json.fee).toBe("340282366920938463463374607431768211455");
   expect(json.events.map(({ name }) => name)).toEqual(["", "Transfer", "\ufffd"]);
-  expect(json.actions[0]!.created).toMatch(/^lock1/);
+  expect(json.actions[0]!.created[0]).toMatch(/^lock1/);
   expect(JSON.parse(JSON.stringify(json))).toEqual(json);
 });

@@ -83,7 +83,7 @@ export function receiptToJson(receipt: Receipt): ReceiptJson {
     actions: receipt.actions.map(({ gasUsed, returnData, created }) => ({
       gasUsed,
       returnData: toHex(returnData),
-      created: created === null ? null : addressToText(created),
+      created: created.map(addressToText),
     })),
     events: receipt.events.map(({ contract, topics, data }) => ({
       contract: addressToText(contract),

@@ -122,7 +122,7 @@ class FakeNode implements NodeService {
       status: { kind: "revert", code: 0, data: new TextEncoder().encode("no funds") },
       gasUsed: 21,
       fee: (1n << 64n) + 1n,
-      actions: [{ gasUsed: 21, returnData: Uint8Array.of(9), created: contract }],
+      actions: [{ gasUsed: 21, returnData: Uint8Array.of(9), created: [contract] }],
       events: [{ contract, topics: [new TextEncoder().encode("Moved")], data: Uint8Array.of(1) }],
     };
   }
@@ -353,7 +353,7 @@ describe.each(transports)("every method answers over %s", (transport) => {
       status: { kind: "revert", code: 0, data: toHex(new TextEncoder().encode("no funds")), message: "no funds" },
       gasUsed: 21,
       fee: "18446744073709551617",
-      actions: [{ gasUsed: 21, returnData: "0x09", created: addressToText(contract) }],
+      actions: [{ gasUsed: 21, returnData: "0x09", created: [addressToText(contract)] }],
       events: [{ contract: addressToText(contract), name: "Moved", topics: ["0x4d6f766564"], data: "0x01" }],
       height: 1,
       blockHash: toHex(node.head().hash),

@@ -8,6 +8,8 @@
  * All three are leaves of one tree, so the state root covers them.
  */
 import * as borsh from "../../vm/borsh.ts";
+import type { ScannedEntry, ScanRange } from "../../vm/host-fns/host.ts";
+import type { StateReader } from "./journal.ts";
 
 const accountCodec = borsh.struct({
   nonce: borsh.safeU64,
@@ -49,4 +51,24 @@ export function codeKey(codeHash: Uint8Array): Uint8Array {
 }
 export function storageKey(contract: Uint8Array, key: Uint8Array): Uint8Array {
   return prefixed("s", contract, key);
+}
+
+/** A contract's entries as the contract sees them: under its own keys, and nobody else's among them. */
+export function* scanStorage(
+  state: StateReader,
+  contract: Uint8Array,
+  { start, end, reverse }: ScanRange,
+): Generator<ScannedEntry, void, undefined> {
+  const prefix = storageKey(contract, new Uint8Array());
+  const from = storageKey(contract, start);
+  const to = end === null ? afterPrefix(prefix) : storageKey(contract, end);
+  for (const { key, value } of state.scan(from, to, reverse)) yield { key: key.subarray(prefix.length), value };
+}
+
+/** The first key behind all that begin with `prefix`, whose first byte is a letter and can be raised. */
+function afterPrefix(prefix: Uint8Array): Uint8Array {
+  const length = prefix.findLastIndex((byte) => byte < 0xff) + 1;
+  const after = prefix.slice(0, length);
+  after[length - 1]!++;
+  return after;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareBytes } from "../../vm/borsh.ts";
 import { Fault } from "../../vm/errors.ts";
-import { type Checkpoint, Journal, type StateReader } from "./journal.ts";
+import { type Checkpoint, Journal, type ScannedState, type StateReader } from "./journal.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -11,6 +11,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 class Base implements StateReader {
   readonly state: ReadonlyMap<string, Uint8Array>;
   readCount = 0;
+  visitCount = 0;
 
   constructor(entries: readonly (readonly [Uint8Array, Uint8Array])[]) {
     this.state = new Map(entries.map(([key, value]) => [hex(key), value]));
@@ -19,6 +20,17 @@ class Base implements StateReader {
   get(key: Uint8Array): Uint8Array | undefined {
     this.readCount++;
     return this.state.get(hex(key));
+  }
+
+  *scan(from: Uint8Array, to: Uint8Array, reverse: boolean): Generator<ScannedState, void, undefined> {
+    const entries = [...this.state].map(([name, value]) => ({ key: new Uint8Array(Buffer.from(name, "hex")), value }));
+    entries.sort((a, b) => compareBytes(a.key, b.key));
+    if (reverse) entries.reverse();
+    for (const entry of entries) {
+      if (compareBytes(from, entry.key) > 0 || compareBytes(entry.key, to) >= 0) continue;
+      this.visitCount++;
+      yield entry;
+    }
   }
 }
 
@@ -31,6 +43,15 @@ class NaiveJournal {
   constructor(base: ReadonlyMap<string, Uint8Array>) {
     this.base = base;
     this.state = new Map(base);
+  }
+
+  /** What is there and what was there in the base: [key, value or null], in the order of the scan. */
+  scan(from: Uint8Array, to: Uint8Array, reverse: boolean): [string, string | null][] {
+    const visited = [...new Set([...this.base.keys(), ...this.state.keys()])]
+      .filter((key) => hex(from) <= key && key < hex(to))
+      .sort()
+      .map((key): [string, string | null] => [key, this.state.has(key) ? hex(this.state.get(key)!) : null]);
+    return reverse ? visited.reverse() : visited;
   }
 
   /** [key, value or null], sorted by key. */
@@ -50,12 +71,24 @@ const keyPool = ["", "00", "0000", "00ff", "7f", "80", "ff", "ff00", "ffff"].map
 const keyArb = fc.constantFrom(...keyPool);
 const valueArb = fc.uint8Array({ maxLength: 1 });
 const baseArb = fc.array(fc.tuple(keyArb, valueArb), { maxLength: 8 });
+const boundArb = fc.oneof(keyArb, fc.constant(Uint8Array.of(0xff, 0xff, 0xff)));
+const scanArb = fc.record({
+  kind: fc.constant("scan" as const),
+  from: boundArb,
+  to: boundArb,
+  reverse: fc.boolean(),
+});
 const actionArb = fc.oneof(
+  scanArb,
   fc.record({ kind: fc.constant("get" as const), key: keyArb }),
   fc.record({ kind: fc.constant("set" as const), key: keyArb, value: valueArb }),
   fc.record({ kind: fc.constant("remove" as const), key: keyArb }),
   fc.record({ kind: fc.constantFrom("checkpoint" as const, "commit" as const, "revert" as const) }),
 );
+
+function visitedBy(state: StateReader, from: Uint8Array, to: Uint8Array, reverse: boolean): [string, string | null][] {
+  return [...state.scan(from, to, reverse)].map(({ key, value }) => [hex(key), value && hex(value)]);
+}
 
 describe("journal", () => {
   test("answers as a journal that copies everything at each checkpoint", () => {
@@ -70,6 +103,11 @@ describe("journal", () => {
             case "get":
               expect(journal.get(action.key)).toEqual(naive.state.get(hex(action.key)));
               break;
+            case "scan": {
+              const { from, to, reverse } = action;
+              expect(visitedBy(journal, from, to, reverse)).toEqual(naive.scan(from, to, reverse));
+              break;
+            }
             case "set":
               journal.set(action.key, action.value);
               naive.state.set(hex(action.key), action.value);
@@ -118,6 +156,95 @@ describe("journal", () => {
         for (const key of keyPool) expect(lower.get(key)).toEqual(upper.get(key));
       }),
     );
+  });
+
+  test("a scan over journals on journals visits each key of any of them once, with the topmost value", () => {
+    const writesArb = fc.array(fc.tuple(keyArb, fc.option(valueArb)), { maxLength: 12 });
+    fc.assert(
+      fc.property(baseArb, fc.array(writesArb, { minLength: 1, maxLength: 4 }), scanArb, (entries, layers, scan) => {
+        const base = new Base(entries);
+        let state = new NaiveJournal(base.state);
+        let top: StateReader = base;
+        const everVisited = new Set<string>();
+        for (const writes of layers) {
+          const journal = new Journal(top);
+          const naive = new NaiveJournal(state.state);
+          for (const [key, value] of writes) {
+            if (value === null) {
+              journal.remove(key);
+              naive.state.delete(hex(key));
+            } else {
+              journal.set(key, value);
+              naive.state.set(hex(key), value);
+            }
+          }
+          for (const [key] of naive.scan(new Uint8Array(), Uint8Array.of(255, 255, 255), false)) everVisited.add(key);
+          top = journal;
+          state = naive;
+        }
+        const expected = [...everVisited]
+          .filter((key) => hex(scan.from) <= key && key < hex(scan.to))
+          .sort()
+          .map((key) => [key, state.state.has(key) ? hex(state.state.get(key)!) : null]);
+        if (scan.reverse) expected.reverse();
+        expect(visitedBy(top, scan.from, scan.to, scan.reverse)).toEqual(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a scan costs what it visits: nothing for keys written elsewhere, or added and removed again", () => {
+    const key = (text: string, number: number) => utf8(`${text}${String(number).padStart(6, "0")}`);
+    const base = new Base([
+      [utf8("k1"), utf8("1")],
+      [utf8("k3"), utf8("3")],
+    ]);
+    const journal = new Journal(base);
+    for (let i = 0; i < 20_000; i++) journal.set(key("a", i), utf8(""));
+    for (let i = 0; i < 1_000; i++) journal.set(key("k1", i), utf8(""));
+    for (let i = 0; i < 1_000; i++) journal.remove(key("k1", i));
+    const checkpoint = journal.checkpoint();
+    for (let i = 0; i < 1_000; i++) journal.set(key("k2", i), utf8(""));
+    journal.revert(checkpoint);
+    journal.set(utf8("k2"), utf8("2"));
+    journal.remove(utf8("k3"));
+    const expected = ["k1", "k2", "k3"].map((text) => hex(utf8(text)));
+    const started = performance.now();
+    for (let i = 0; i < 1_000; i++) {
+      expect([...journal.scan(utf8("k"), utf8("l"), i % 2 === 1)].length).toBe(expected.length);
+    }
+    expect(visitedBy(journal, utf8("k"), utf8("l"), false).map(([name]) => name)).toEqual(expected);
+    expect(base.visitCount).toBe(1_001 * 2);
+    // A scan that walked over the 20,000 others would take minutes for all of them.
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  test("a scan reads its base one key ahead at most, and touches no key", () => {
+    const base = new Base(Array.from({ length: 100 }, (_, i) => [Uint8Array.of(i), utf8("x")] as const));
+    const journal = new Journal(base);
+    const scan = journal.scan(utf8(""), Uint8Array.of(200), false);
+    expect(base.visitCount).toBe(0);
+    for (let taken = 1; taken <= 10; taken++) {
+      expect(scan.next().value!.key).toEqual(Uint8Array.of(taken - 1));
+      expect(base.visitCount).toBe(taken);
+    }
+    expect(base.readCount).toBe(0);
+    expect(journal.changes()).toEqual([]);
+  });
+
+  test.each<[string, (journal: Journal, checkpoint: Checkpoint) => void]>([
+    ["set", (journal) => journal.set(utf8("z"), utf8("1"))],
+    ["remove", (journal) => journal.remove(utf8("a"))],
+    ["revert", (journal, checkpoint) => journal.revert(checkpoint)],
+  ])("a scan that is read on after a write is a fault: %s", (_, write) => {
+    const journal = new Journal(new Base([]));
+    journal.set(utf8("a"), utf8("1"));
+    const checkpoint = journal.checkpoint();
+    journal.set(utf8("b"), utf8("1"));
+    const scan = journal.scan(utf8("a"), utf8("c"), false);
+    expect(scan.next().value).toEqual({ key: utf8("a"), value: utf8("1") });
+    write(journal, checkpoint);
+    expect(() => scan.next()).toThrow(Fault);
   });
 
   test("a revert restores the reads and changes of its checkpoint through committed inner checkpoints", () => {

@@ -96,6 +96,7 @@ function interpreted(
     input: new Uint8Array(),
     readOnly: false,
     gasLimit: GAS_LIMIT,
+    stackHeight: 0,
     exports: contract.hasInitialize ? [INITIALIZE_EXPORT, "run"] : ["run"],
     onFinish({ memory }) {
       checksum = readChecksum(memory.buffer as ArrayBuffer, address);

@@ -32,35 +32,30 @@ function hex(bytes: Uint8Array): string {
 function observe(execute: (call: JitCall) => CallResult, call: Parameters<Engine>[0]): Observation {
   const inner = createTestHost();
   const transcript: string[] = [];
+  const recorded = <Arguments extends unknown[], Result>(name: string, run: (...args: Arguments) => Result) => {
+    return (...args: Arguments): Result => {
+      const result = run(...args);
+      transcript.push(`${name} ${show(args)} ${show(result)}`);
+      return result;
+    };
+  };
   const host: Host = {
-    context: inner.context,
-    storageGet(key) {
-      const value = inner.storageGet(key);
-      transcript.push(`get ${hex(key)} ${value === undefined ? "none" : hex(value)}`);
-      return value;
-    },
-    storageSet(key, value) {
-      transcript.push(`set ${hex(key)} ${hex(value)}`);
-      inner.storageSet(key, value);
-    },
-    storageRemove(key) {
-      transcript.push(`remove ${hex(key)}`);
-      inner.storageRemove(key);
-    },
-    emit(topics, data) {
-      const taken = inner.emit(topics, data);
-      transcript.push(`emit ${topics.map(hex)} ${hex(data)} ${taken}`);
-      return taken;
-    },
-    debugLog(text) {
-      transcript.push(`log ${JSON.stringify(text)}`);
-    },
+    ...inner,
+    transfer: recorded("transfer", inner.transfer),
+    call: recorded("call", inner.call),
+    create: recorded("create", inner.create),
+    upgrade: recorded("upgrade", inner.upgrade),
+    storageGet: recorded("get", inner.storageGet),
+    storageSet: recorded("set", inner.storageSet),
+    storageRemove: recorded("remove", inner.storageRemove),
+    emit: recorded("emit", inner.emit),
+    debugLog: recorded("log", inner.debugLog),
   };
   let facts: { memoryHash: string; stackHeightMax: number | null } | undefined;
   const onFinish = ({ memory, stackHeightMax }: FinishFacts) => {
     facts = { memoryHash: createHash("sha256").update(memory).digest("hex"), stackHeightMax };
   };
-  const result = execute({ ...call, host, exports: ["run"], onFinish });
+  const result = execute({ ...call, host, stackHeight: 0, exports: ["run"], onFinish });
   return {
     result,
     storage: [...inner.storage].map(([key, value]) => [hex(Buffer.from(key, "latin1")), hex(value)] as const).sort(),
@@ -121,7 +116,10 @@ function compareAt(jit: Engine, interpreter: Engine, gasLimit: number) {
 }
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_, item) => (item instanceof Uint8Array ? hex(item) : item));
+  return JSON.stringify(value, (_, item) => {
+    if (item instanceof Uint8Array) return hex(item);
+    return typeof item === "bigint" ? `${item}n` : item;
+  });
 }
 
 /** As `findDifference` on one module; null also for bytes that both refuse. */

@@ -391,7 +391,10 @@ class BodyGenerator {
       const { name, params, result } = hosts[at]!;
       // A revert ends the program, so it is rare.
       if (name !== "revert" || this.#chance(12)) {
-        for (const [i] of params.entries()) this.#hostArgument(name, i, depth);
+        for (const [i, type] of params.entries()) {
+          if (type === "i64") this.#value(I64, depth);
+          else this.#hostArgument(name, i, depth);
+        }
         out.u8(op.call).u32(at);
         return result === null ? [] : [result === "i32" ? I32 : I64];
       }

@@ -1,13 +1,13 @@
 /**
  * The 62 adversarial cases collected from the mistakes of other contract VMs. `catalogue` says of each where it is held, or
- * why it is not the VM's; the lists below hold those that need both engines, with the exact outcome and gas.
+ * why there is nothing to hold; the lists below hold those that need both engines, with the exact outcome and gas.
  */
 import { ByteWriter } from "../../vm/byte-writer.ts";
 import type { HaltReason } from "../../vm/outcome.ts";
 import { BODY_SIZE_MAX, CODE_SIZE_MAX } from "../../vm/profile.ts";
 import { wat } from "../support/wat.ts";
 
-/** `here`, a test file, or a reason in words. */
+/** `here`, a test file, or why there is nothing to hold. */
 export const catalogue: readonly (readonly [number: number, what: string, held: string])[] = [
   [1, "work before an untaken if", "here"],
   [2, "self-recursion without end", "here"],
@@ -43,38 +43,34 @@ export const catalogue: readonly (readonly [number: number, what: string, held: 
   [32, "recursion to the limit, and past it", "here"],
   [33, "wide frames to the limit", "here"],
   [34, "a native stack that is too small", "here"],
-  [35, "cross-contract recursion", "not the VM's: a contract calls others through the chain"],
-  [36, "a callee that traps after writing", "not the VM's: the chain rolls frames back"],
-  [37, "gas forwarded to a callee", "not the VM's: the chain forwards gas"],
+  [35, "cross-contract recursion", "node/message-call.test.ts"],
+  [36, "a callee that traps after writing", "node/message-call.test.ts"],
+  [37, "gas forwarded to a callee", "node/message-call.test.ts"],
   [38, "host calls with large regions", "here"],
   [39, "host regions at every edge", "here"],
   [40, "a list whose prefix promises too much", "here"],
   [41, "memory that grows around a host call", "vm/host-fns/host-fns.test.ts"],
   [42, "pointers from 2^31 on", "vm/host-fns/host-fns.test.ts"],
   [43, "keys that are no text", "here"],
-  [44, "two spellings of an address", "not the VM's: guests see addresses as 32 bytes"],
-  [45, "iterators over a changing range", "not the VM's: a range scan belongs to the chain's storage"],
-  [46, "scans over foreign keys", "not the VM's: a range scan belongs to the chain's storage"],
+  [44, "two spellings of an address", "node/address.test.ts"],
+  [45, "a range that changes while it is scanned", "vm/host-fns/storage.test.ts"],
+  [46, "scans over foreign keys", "vm/host-fns/storage.test.ts"],
   [47, "a flood of events", "here"],
-  [48, "uploading twice, or in a simulation", "not the VM's: it stores nothing"],
-  [49, "damaged caches", "not the VM's: it caches nothing on disk"],
-  [50, "a cache of another version", "not the VM's: it caches nothing on disk"],
-  [51, "upload, call and migrate in one block", "not the VM's: code belongs to the chain's state"],
-  [52, "upgrading oneself, then a trap", "not the VM's: code belongs to the chain's state"],
-  [53, "creating where something is already", "not the VM's: accounts belong to the chain's state"],
+  [48, "uploading twice, or in a simulation", "node/state-transition.test.ts"],
+  [49, "damaged caches", "not there: nothing prepared is kept on disk"],
+  [50, "a cache of another version", "not there: nothing prepared is kept on disk"],
+  [51, "upload, call and migrate in one block", "node/message-call.test.ts"],
+  [52, "upgrading oneself, then a trap", "node/message-call.test.ts"],
+  [53, "creating where something is already", "node/state-transition.test.ts"],
   [54, "memory of an earlier call", "vm/jit.test.ts"],
   [55, "tracing on and off", "vm/interpreter.test.ts"],
   [56, "writing in a view", "here"],
-  [57, "curve points out of place", "not the VM's: vm/host-fns has hashes only; elliptic curves bring their own cases"],
-  [
-    58,
-    "time and height in a replay",
-    "not the VM's: the context is an argument, and the chain gives the same one again",
-  ],
+  [57, "curve points out of place", "vm/host-fns/signatures.test.ts"],
+  [58, "time, height and randomness in a replay", "node/message-call.test.ts"],
   [59, "damaged module bytes", "here"],
   [60, "a module that only the engine refuses", "here"],
   [61, "growth under instrumentation", "here"],
-  [62, "forged handles", "not the VM's: no host function gives a handle"],
+  [62, "forged handles", "not there: no host function gives a handle, a scan is a page"],
 ];
 
 export interface Rejection {
@@ -347,7 +343,7 @@ export const runs: readonly Run[] = [
     "a maximum above the cap counts as the cap",
     "success",
     504,
-    method(`i32.const 512 memory.grow ${trapUnless("i32.const -1")}`, "(memory 1 65536)"),
+    method(`i32.const 64 memory.grow ${trapUnless("i32.const -1")}`, "(memory 1 65536)"),
   ),
   ...["memory.fill", "memory.copy", "memory.init $d"].map((name) =>
     run(
@@ -436,14 +432,14 @@ export const runs: readonly Run[] = [
     38,
     "2 MiB are paid before they are hashed",
     "success",
-    9 + 1_500 + 15 * 2 ** 21,
+    9 + 1_500 + 5 * 2 ** 21,
     method("i32.const 0 i32.const 0x200000 i32.const 0 call $sha256", "(memory 33)"),
   ),
   run(
     39,
     "a region that ends with memory, its result over itself",
     "success",
-    9 + 1_500 + 15 * 32,
+    9 + 1_500 + 5 * 32,
     method("i32.const 65504 i32.const 32 i32.const 65504 call $sha256"),
   ),
   run(

@@ -59,7 +59,7 @@ const interpreter: Engine = {
       run(step, part) {
         const host = hostAskingFor(step, part);
         const gasLimit = GAS_LIMIT - instantiateGas;
-        const call = { host, input: noInput, readOnly: true, gasLimit, exports: [RUN_METHOD] };
+        const call = { host, input: noInput, readOnly: true, gasLimit, stackHeight: 0, exports: [RUN_METHOD] };
         const { outcome, gasUsed } = interpret(interpreted, call);
         return { outcome, gasUsed: instantiateGas + gasUsed };
       },

@@ -11,7 +11,7 @@ const inside = [
   "(module (table $t 2 funcref) (elem (i32.const 0) func $f $f) (elem funcref (ref.null func)) (func $f))",
   "(module (table funcref (elem $f $f)) (func $f (table.copy (i32.const 0) (i32.const 0) (i32.const 0))))",
   '(module (memory 1) (data (i32.const 0xffff) "a") (data "bcd"))',
-  "(module (memory 512 65536) (table 10000 0xffffffff funcref))",
+  "(module (memory 64 65536) (table 10000 0xffffffff funcref))",
 ];
 for (const text of inside) test(`inside: ${text}`, () => expect([...codesOutsideProfile(look(text))]).toEqual([]));
 

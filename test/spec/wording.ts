@@ -93,7 +93,7 @@ export const reasonsByMessage: Readonly<Record<string, readonly HaltReason[]>> =
  * but this answer is a failure.
  */
 export const deviations: Readonly<Record<string, { readonly actual: string; readonly reason: string }>> = {
-  // A memory without maximum grows from 3 to 803 pages; ours end at 512. The second asks where it stands after that.
+  // A memory without maximum grows from 3 to 803 pages; ours end at 64. The second asks where it stands after that.
   "memory_grow.wast:45": { actual: "i32 0xffffffff", reason: "limit_memory" },
   "memory_grow.wast:48": { actual: "i32 0x3", reason: "limit_memory" },
 };

@@ -8,14 +8,20 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { ContractCache } from "../../node/contract-cache.ts";
+import { callMessage, createScope, outermostFrame, writeAccount } from "../../node/message-call.ts";
+import { codeKey } from "../../node/state/account.ts";
+import { Journal } from "../../node/state/journal.ts";
+import type { Engine, MessageResult } from "../../vm/contract.ts";
 import { decodeModule } from "../../vm/decode.ts";
 import type { Host } from "../../vm/host-fns/host.ts";
-import { type InterpretedModule, interpret, prepareInterpreter } from "../../vm/interpreter.ts";
-import { type CompiledModule, compile, type JitCall, run } from "../../vm/jit.ts";
+import { interpret, prepareInterpreter } from "../../vm/interpreter.ts";
+import { compile, type JitCall, run } from "../../vm/jit.ts";
 import { injectMetering } from "../../vm/metering/inject.ts";
 import type { CallResult } from "../../vm/outcome.ts";
-import { ACTIVATION_HEIGHT, STACK_HEIGHT_MAX } from "../../vm/profile.ts";
+import { ACTIVATION_HEIGHT, CALL_DEPTH_MAX, STACK_HEIGHT_MAX } from "../../vm/profile.ts";
 import { validateModule } from "../../vm/validate.ts";
+import { createTestHost } from "../support/contracts.ts";
 import type { Shape } from "./recursion.ts";
 import { randomShape, shapes } from "./shapes.ts";
 
@@ -32,33 +38,70 @@ const GAS_LIMIT = 1_000_000_000;
 const ROUND_PAUSE_MS = 1_500;
 
 function host(stored: string[]): Host {
-  const zeros = new Uint8Array(32);
   return {
-    context: { self: zeros, caller: zeros, signer: zeros, value: 0n, blockHeight: 1, blockTime: 1, chainId: "stack" },
-    storageGet: () => undefined,
+    ...createTestHost(),
     storageSet: (key, value) => void stored.push(Buffer.concat([key, value]).toString("hex")),
-    storageRemove: () => undefined,
-    emit: () => true,
-    debugLog: () => undefined,
   };
 }
 
 /** Outcome, gas and storage writes as text. */
-function observe(execute: (call: JitCall) => CallResult, { exports }: Shape, depth: number): string {
-  const stored: string[] = [];
+type Execute = (depth: number) => string;
+
+function inputOf(depth: number): Uint8Array {
   const input = new Uint8Array(4);
   new DataView(input.buffer).setUint32(0, depth, true);
-  const { outcome, gasUsed } = execute({ host: host(stored), input, readOnly: false, gasLimit: GAS_LIMIT, exports });
+  return input;
+}
+
+function show({ outcome, gasUsed }: MessageResult, stored: readonly string[]): string {
   return `${outcome.kind === "halt" ? outcome.reason : outcome.kind} ${gasUsed} ${stored}`;
 }
 
+/** One contract. */
+function alone({ exports }: Shape, execute: (call: JitCall) => CallResult): Execute {
+  return (depth) => {
+    const stored: string[] = [];
+    const options = { readOnly: false, gasLimit: GAS_LIMIT, stackHeight: 0, exports };
+    return show(execute({ host: host(stored), input: inputOf(depth), ...options }), stored);
+  };
+}
+
+class CountingJournal extends Journal {
+  writeCount = 0;
+
+  override set(key: Uint8Array, value: Uint8Array): void {
+    this.writeCount++;
+    super.set(key, value);
+  }
+}
+
+/** The contract under the zero address, which calls itself through the chain; its last frame writes once. */
+function nested({ code }: Shape, engine: Engine): Execute {
+  const zeros = new Uint8Array(32);
+  const contracts = new ContractCache();
+  return (depth) => {
+    const journal = new CountingJournal({ get: () => undefined, scan: () => [][Symbol.iterator]() });
+    journal.set(codeKey(zeros), code);
+    writeAccount(journal, zeros, { nonce: 0, balance: 0n, codeHash: zeros });
+    journal.writeCount = 0;
+    const environment = { chainId: "stack", blockHeight: 1, blockTime: 1, signer: zeros, randomSeed: zeros };
+    const scope = createScope({ journal, contracts, engine, ...environment });
+    const message = { caller: zeros, contract: zeros, method: "run", args: inputOf(depth), value: 0n };
+    const result = callMessage(scope, { ...message, frame: outermostFrame(GAS_LIMIT) });
+    // Deeper contracts may overflow where the first ones do not, and those go on.
+    if (result.outcome.kind === "success" && journal.writeCount < CALL_DEPTH_MAX) {
+      return `StackOverflow in a callee ${result.gasUsed} ${journal.writeCount}`;
+    }
+    return show(result, [String(journal.writeCount)]);
+  };
+}
+
 /** The largest depth that the interpreter, which has no native recursion, lets succeed. */
-function depthThatFits(interpreted: InterpretedModule, shape: Shape): number {
+function depthThatFits(execute: Execute): number {
   let [fits, overflows] = [0, Math.ceil(STACK_HEIGHT_MAX / ACTIVATION_HEIGHT)];
   while (overflows - fits > 1) {
     const depth = (fits + overflows) >> 1;
-    const shown = observe((call) => interpret(interpreted, call), shape, depth);
-    if (shown.startsWith("success")) fits = depth;
+    if (execute(depth).startsWith("success")) fits = depth;
     else overflows = depth;
   }
   return fits;
@@ -72,33 +115,42 @@ interface Expectation {
 
 interface Probe {
   readonly shape: Shape;
-  readonly compiled: CompiledModule;
+  readonly jit: Execute;
   /** Frames that fit the logical stack. */
   readonly depth: number;
   readonly expectations: readonly Expectation[];
 }
 
 function prepare(shape: Shape): Probe {
-  const module = decodeModule(shape.code);
-  const facts = validateModule(module);
-  const interpreted = prepareInterpreter(module, facts);
-  const compiled = compile(module, injectMetering(module, facts));
-  const depth = shape.isCounted ? depthThatFits(interpreted, shape) : 0;
+  const { jit, interpreter } = engines(shape);
+  const depth = shape.isCounted ? depthThatFits(interpreter) : 0;
   const expect = (at: number, start: string): Expectation => {
-    const shown = observe((call) => interpret(interpreted, call), shape, at);
+    const shown = interpreter(at);
     if (!shown.startsWith(start)) throw new Error(`the interpreter says ${shown} of ${shape.name} at depth ${at}`);
     return { depth: at, shown };
   };
   const expectations = [expect(depth + 1, "StackOverflow")];
   if (shape.isCounted) expectations.push(expect(depth, "success"));
-  return { shape, compiled, depth, expectations };
+  return { shape, jit, depth, expectations };
 }
 
-function failureOf({ shape, compiled, expectations }: Probe): string | null {
+function engines(shape: Shape): { readonly jit: Execute; readonly interpreter: Execute } {
+  if (shape.isNested) return { jit: nested(shape, "jit"), interpreter: nested(shape, "interpreter") };
+  const module = decodeModule(shape.code);
+  const facts = validateModule(module);
+  const interpreted = prepareInterpreter(module, facts);
+  const compiled = compile(module, injectMetering(module, facts));
+  return {
+    jit: alone(shape, (call) => run(compiled, call)),
+    interpreter: alone(shape, (call) => interpret(interpreted, call)),
+  };
+}
+
+function failureOf({ jit, expectations }: Probe): string | null {
   for (const { depth, shown: expected } of expectations) {
     let shown: string;
     try {
-      shown = observe((call) => run(compiled, call), shape, depth);
+      shown = jit(depth);
     } catch (error) {
       shown = String(error);
     }

@@ -7,6 +7,7 @@
 import { ByteWriter } from "../../vm/byte-writer.ts";
 import { valueType } from "../../vm/module.ts";
 import { op } from "../../vm/opcodes.ts";
+import { withAbi } from "../support/sample-contracts.ts";
 
 export interface Shape {
   readonly name: string;
@@ -15,6 +16,8 @@ export interface Shape {
   readonly exports: readonly string[];
   /** False when it never stops by itself, whatever the input says. */
   readonly isCounted: boolean;
+  /** The last frame calls the contract itself by way of the chain, as deep as contracts may call each other. */
+  readonly isNested: boolean;
 }
 
 /** What one frame holds while the next one runs; all of it i64. */
@@ -48,8 +51,9 @@ const hostImports: readonly (Signature & { readonly name: string })[] = [
   { name: "input", params: [i32, i32], results: [i32] },
   { name: "sha256", params: [i32, i32, i32], results: [] },
   { name: "storage_set", params: [i32, i32, i32, i32], results: [] },
+  { name: "call", params: [i32, i32, i32, i32, i32, i32, i64], results: [i32] },
 ];
-const [INPUT, SHA256, STORAGE_SET, RUN, BOTTOM, FIRST_FRAME] = [0, 1, 2, 3, 4, 5] as const;
+const [INPUT, SHA256, STORAGE_SET, CALL, RUN, BOTTOM, FIRST_FRAME] = [0, 1, 2, 3, 4, 5, 6] as const;
 /** Types stand in the order of the functions they are for; `run` and `bottom` share one. */
 const METHOD_TYPE = hostImports.length;
 const FIRST_FRAME_TYPE = METHOD_TYPE + 1;
@@ -58,9 +62,17 @@ const LEFT = 0;
 const SINK = 1;
 /** Room for as many different addresses as a frame has values. */
 const MEMORY_PAGE_COUNT = 5;
+/** The method's name lies here, before an address and an amount of zeros. */
+const NAME_ADDRESS = MEMORY_PAGE_COUNT * 65_536 - 64;
+const METHOD = "run";
+const ZEROS_ADDRESS = NAME_ADDRESS + 8;
 
 /** A ring of frames: each calls the next, the last one calls the first. `_initialize` or `run` enters it. */
-export function recursion(name: string, frames: readonly Frame[], entry: "run" | "_initialize" = "run"): Shape {
+export function recursion(
+  name: string,
+  frames: readonly Frame[],
+  { entry = "run" as "run" | "_initialize", isNested = false } = {},
+): Shape {
   const list = (count: number) => Array<number>(count).fill(i64);
   const types: readonly Signature[] = [
     ...hostImports,
@@ -100,11 +112,17 @@ export function recursion(name: string, frames: readonly Frame[], entry: "run" |
   out.section(10, (content) => {
     content.u32(2 + frames.length);
     content.sized((body) => writeRun(body, frames));
-    content.sized(writeBottom);
+    content.sized((body) => writeBottom(body, isNested));
     for (const index of frames.keys()) content.sized((body) => writeFrame(body, frames, index));
   });
+  out.section(11, (content) => {
+    // A segment is its length and its bytes, as a name is.
+    content.u8(1, 0, op.i32Const).signed(NAME_ADDRESS).u8(op.end).name(METHOD);
+  });
   const isCounted = frames.every((frame) => frame.isCounted);
-  return { name, code: out.view().slice(), exports: entry === "run" ? ["run"] : [entry, "run"], isCounted };
+  const module = out.view().slice();
+  const code = isNested ? withAbi(module, [{ name: METHOD, mutability: "call", access: "reentrant" }]) : module;
+  return { name, code, exports: entry === "run" ? ["run"] : [entry, "run"], isCounted, isNested };
 }
 
 function writeRun(out: ByteWriter, frames: readonly Frame[]): void {
@@ -114,8 +132,15 @@ function writeRun(out: ByteWriter, frames: readonly Frame[]): void {
   out.u8(op.end);
 }
 
-function writeBottom(out: ByteWriter): void {
-  out.u32(0).u8(op.i32Const, 0, op.i32Const).signed(1_024).u8(op.i32Const).signed(2_048).u8(op.call, SHA256);
+function writeBottom(out: ByteWriter, isNested: boolean): void {
+  out.u32(0);
+  if (isNested) {
+    const constant = (value: number) => out.u8(op.i32Const).signed(value);
+    // The address of this contract, the name, the input as it came, no value, and all the gas.
+    for (const argument of [ZEROS_ADDRESS, NAME_ADDRESS, METHOD.length, 0, 4, ZEROS_ADDRESS]) constant(argument);
+    out.u8(op.i64Const).signed(-1).u8(op.call, CALL, op.drop);
+  }
+  out.u8(op.i32Const, 0, op.i32Const).signed(1_024).u8(op.i32Const).signed(2_048).u8(op.call, SHA256);
   out.u8(op.i32Const, 0, op.i32Const, 8, op.i32Const, 8, op.i32Const, 32, op.call, STORAGE_SET, op.end);
 }
 

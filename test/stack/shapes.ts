@@ -30,7 +30,7 @@ export const shapes: readonly Shape[] = [
   recursion("empty frame", [empty]),
   recursion("empty frame, indirect", [{ ...empty, isIndirect: true }]),
   recursion("empty frame, mutual", [empty, { ...empty, isIndirect: true }, empty]),
-  recursion("empty frame, _initialize", [empty], "_initialize"),
+  recursion("empty frame, _initialize", [empty], { entry: "_initialize" }),
   recursion("8 locals", [{ ...empty, locals: 8 }]),
   recursion("64 locals", [{ ...empty, locals: 64 }]),
   recursion("widest locals", [{ ...empty, locals: LOCAL_COUNT_MAX }]),
@@ -49,6 +49,10 @@ export const shapes: readonly Shape[] = [
   recursion("100 values recomputed", [{ ...empty, params: 1, recomputed: 100 }]),
   recursion("1000 values recomputed", [{ ...empty, params: 1, recomputed: 1_000 }]),
   recursion("7000 values recomputed", [{ ...empty, params: 1, recomputed: 7_000 }]),
+  recursion("contracts, empty frame", [empty], { isNested: true }),
+  recursion("contracts, indirect", [{ ...empty, isIndirect: true }], { isNested: true }),
+  recursion("contracts, 64 locals", [{ ...empty, locals: 64 }], { isNested: true }),
+  recursion("contracts, 100 recomputed", [{ ...empty, params: 1, recomputed: 100 }], { isNested: true }),
 ];
 
 /** Frames of every kind, small ones more often. */

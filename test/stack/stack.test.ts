@@ -34,7 +34,7 @@ test.each(["default", "liftoff", "turbofan"] as const)(
 );
 
 test("the probe sees a native stack that overflows first", () => {
-  const failures = failuresIn("liftoff", 160, ["empty frame"]);
+  const failures = failuresIn("liftoff", 128, ["empty frame"]);
   expect(failures).toEqual([expect.stringContaining("empty frame: Fault: the engine failed: RangeError")]);
 });
 

@@ -1,5 +1,5 @@
 /** Small contracts for tests of the chain: each method does one thing that the chain must answer for. */
-import { ABI_SECTION, type Abi, encodeAbi, type Mutability } from "../../vm/abi.ts";
+import { ABI_SECTION, ABI_VERSION, type Abi, type Access, encodeAbi, type Mutability } from "../../vm/abi.ts";
 import { wat } from "./wat.ts";
 
 const imports = `
@@ -93,12 +93,19 @@ export function variantOf(code: Uint8Array, number: number): Uint8Array {
   return withSection(code, "variant", Uint8Array.of(number >>> 8, number & 0xff));
 }
 
-function withAbi(code: Uint8Array, list: readonly { readonly name: string; readonly mutability: Mutability }[]) {
+interface SampleMethod {
+  readonly name: string;
+  readonly mutability: Mutability;
+  readonly access?: Access;
+}
+
+/** `code` with an ABI section of these methods, without parameters or results. */
+export function withAbi(code: Uint8Array, list: readonly SampleMethod[]): Uint8Array {
   const abi: Abi = {
-    version: 1,
+    version: ABI_VERSION,
     name: "sample",
     types: [],
-    methods: list.map(({ name, mutability }) => ({ name, mutability, params: [], returns: null, doc: "" })),
+    methods: list.map((method) => ({ access: "public", ...method, params: [], returns: null, doc: "" })),
     events: [],
     errors: [],
     storage: [],

@@ -12,6 +12,7 @@ import { type Account, storageKey } from "../../node/state/account.ts";
 import type { AppliedBlock } from "../../node/state-transition.ts";
 import { Store } from "../../node/store.ts";
 import type { Action, EncodedTransaction } from "../../node/transaction.ts";
+import type { Engine } from "../../vm/contract.ts";
 import { type BodyOptions, signed, TEST_CHAIN_ID, type TestAccount, testAccount } from "./signing.ts";
 
 export const alice = testAccount(1);
@@ -40,15 +41,19 @@ export class TestChain {
   readonly store: Store;
   readonly chain: Chain;
 
-  private constructor(store: Store) {
+  private constructor(store: Store, engine: Engine) {
     this.store = store;
-    this.chain = new Chain(store);
+    this.chain = new Chain(store, engine);
   }
 
-  static async create(genesis: Genesis = testGenesis, folder = temporaryFolder()): Promise<TestChain> {
+  static async create(
+    genesis: Genesis = testGenesis,
+    folder = temporaryFolder(),
+    engine: Engine = "jit",
+  ): Promise<TestChain> {
     const store = await Store.open(folder, { genesis });
     onTestFinished(() => store.close());
-    return new TestChain(store);
+    return new TestChain(store, engine);
   }
 
   /** One more block, a second later. */
@@ -91,8 +96,8 @@ export class TestChain {
       { kind: "upload", code },
       { kind: "create", codeHash, salt: null, args, value: 0n },
     ]);
-    const { created } = receipt.actions[1] ?? { created: null };
-    if (created === null) throw new Error(`the contract was not created: ${JSON.stringify(receipt.status)}`);
+    const created = receipt.actions[1]?.created[0];
+    if (created === undefined) throw new Error(`the contract was not created: ${JSON.stringify(receipt.status)}`);
     return created;
   }
 }

@@ -1,8 +1,9 @@
-/** Read-only facts about the call: who, with what, in which block. */
+/** Read-only facts about the call: who, with what, in which block; and random bytes that follow from them. */
+import { encode, u128 } from "../borsh.ts";
 import type { HostPrice } from "../metering/schedule.ts";
 import type { HostCall } from "./host.ts";
 
-const AMOUNT_SIZE = 16;
+const RANDOM_SIZE = 32;
 const utf8 = new TextEncoder();
 
 function writeFact(call: HostCall, price: HostPrice, out: number, fact: Uint8Array): void {
@@ -24,10 +25,7 @@ export function signer(call: HostCall, price: HostPrice, out: number): void {
 }
 
 export function value(call: HostCall, price: HostPrice, out: number): void {
-  const amount = new Uint8Array(AMOUNT_SIZE);
-  let rest = call.host.context.value;
-  for (let i = 0; i < AMOUNT_SIZE; i++, rest >>= 8n) amount[i] = Number(rest & 0xffn);
-  writeFact(call, price, out, amount);
+  writeFact(call, price, out, encode(u128, call.host.context.value));
 }
 
 export function blockHeight(call: HostCall, price: HostPrice): bigint {
@@ -50,4 +48,10 @@ export function chainId(call: HostCall, price: HostPrice, out: number, capacity:
 export function gasLeft(call: HostCall, price: HostPrice): bigint {
   call.charge(price.base);
   return BigInt(call.gas);
+}
+
+export function random(call: HostCall, price: HostPrice, out: number): void {
+  call.checkRegion(out, RANDOM_SIZE);
+  call.charge(price.base);
+  call.write(out, call.host.random());
 }

@@ -167,16 +167,14 @@ test("debug text changes nothing, and damaged text is shown as well as it can be
 
 describe("a region outside memory halts before anything is paid or done", () => {
   const cases: [string, string][] = [];
-  for (const { name, params } of hostFunctions.values()) {
-    const pointers: Record<string, number[]> = {
-      input: [0], chain_id: [0], last_result: [0], return_data: [0], revert: [1], storage_get: [0, 2],
-      storage_set: [0, 2], storage_remove: [0], storage_has: [0], emit: [0, 2], sha256: [0, 2], debug_log: [0],
-    }; // biome-ignore format: a table
-    const places = pointers[name] ?? params.map((_, i) => i);
-    for (const place of places) {
+  // Every parameter is a pointer but these.
+  const isNumber = /Length$|^(capacity|offset|length|code|count|limit|reverse|recoveryId|gas)$/;
+  for (const { name, params, paramNames } of hostFunctions.values()) {
+    for (const [place, paramName] of paramNames.entries()) {
+      if (isNumber.test(paramName)) continue;
       for (const pointer of [65_536, 65_535, -1, 0x7fff_ffff]) {
-        const args = params.map((_, i) => (i === place ? pointer : 2));
-        cases.push([name, `${args.map((arg) => `i32.const ${arg}`).join(" ")} call $${name}`]);
+        const args = params.map((type, i) => `${type}.const ${i === place ? pointer : 2}`);
+        cases.push([name, `${args.join(" ")} call $${name}`]);
       }
     }
   }
@@ -185,7 +183,7 @@ describe("a region outside memory halts before anything is paid or done", () => 
       const drop = hostFunctions.get(name)!.result === null ? "" : "drop";
       const { outcome, host } = run(`${call} ${drop}`);
       expect(outcome).toEqual({ kind: "halt", reason: "MemoryOutOfBounds" });
-      expect(host.storage.size + host.events.length + host.logs.length).toBe(0);
+      expect(host.storage.size + host.events.length + host.logs.length + host.messages.length).toBe(0);
     });
   }
 
@@ -248,7 +246,10 @@ describe("each call is paid before it acts: exactly enough works, one less does 
       4 + 6 + hostPrices.storage_set.base + 12 * 20,
     ],
     ["i32.const 0 i32.const 5 call $debug_log", 2 + 6 + hostPrices.debug_log.base + 5 * 2],
-    ["i32.const 0 i32.const 5 i32.const 9 call $sha256", 3 + 6 + hostPrices.sha256.base + 5 * 15],
+    [
+      "i32.const 0 i32.const 5 i32.const 9 call $sha256",
+      3 + 6 + hostPrices.sha256.base + 5 * hostPrices.sha256.perByte,
+    ],
   ];
   for (const [body, cost] of cases) {
     test(body, () => {

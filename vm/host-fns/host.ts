@@ -6,7 +6,7 @@
  * it is paid, and pointers and lengths are unsigned.
  */
 import { Fault } from "../errors.ts";
-import type { HaltReason } from "../outcome.ts";
+import type { HaltReason, Outcome, Refusal, RefusalReason } from "../outcome.ts";
 
 export interface CallContext {
   /** The contract that runs, 32 bytes. */
@@ -23,14 +23,85 @@ export interface CallContext {
   readonly chainId: string;
 }
 
-/** The chain's side. Keys and values belong to the callee once passed: nobody changes them later. */
+/** Part of the contract's own entries, in byte order of the key. */
+export interface ScanRange {
+  /** The first key that belongs to it; empty for the contract's first. */
+  readonly start: Uint8Array;
+  /** The first key that no longer belongs to it; null when it has no end. */
+  readonly end: Uint8Array | null;
+  /** From the end down to the start. */
+  readonly reverse: boolean;
+}
+
+/** `value` is null for a key that was there when the block began and is there no more: visited, and no entry. */
+export interface ScannedEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** What a contract hands on to a contract it calls. */
+export interface Frame {
+  /** For the callee, at most what the caller has. */
+  readonly gasLimit: number;
+  /** Logical height of the native stack that is in use, in the profile's unit. */
+  readonly stackHeight: number;
+  readonly readOnly: boolean;
+}
+
+export interface CallRequest {
+  readonly contract: Uint8Array;
+  readonly method: string;
+  readonly args: Uint8Array;
+  readonly value: bigint;
+  readonly frame: Frame;
+}
+
+export interface CreateRequest {
+  readonly codeHash: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly args: Uint8Array;
+  readonly value: bigint;
+  readonly frame: Frame;
+}
+
+export interface UpgradeRequest {
+  readonly codeHash: Uint8Array;
+  readonly args: Uint8Array;
+  readonly frame: Frame;
+}
+
+/** How a message ended. Unless it succeeded, nothing of it is left. */
+export interface MessageResult {
+  readonly outcome: Outcome | Refusal;
+  /** At most the frame's `gasLimit`. */
+  readonly gasUsed: number;
+}
+
+/**
+ * The chain's side. Keys and values belong to the callee once passed: nobody changes them later. Writes are asked for only
+ * where they are allowed and paid.
+ */
 export interface Host {
   readonly context: CallContext;
+  /** 32 bytes that follow from the block before, the transaction, and how often it has asked: another value each time. */
+  random(): Uint8Array;
   storageGet(key: Uint8Array): Uint8Array | undefined;
   storageSet(key: Uint8Array, value: Uint8Array): void;
   storageRemove(key: Uint8Array): void;
+  /** The entries as they are now. Read as far as is asked for, and before the next write. */
+  storageScan(range: ScanRange): Iterator<ScannedEntry>;
   /** False when the transaction may hold no more events. */
   emit(topics: readonly Uint8Array[], data: Uint8Array): boolean;
+  balanceOf(address: Uint8Array): bigint;
+  /** Null for an address without code. */
+  codeHashOf(address: Uint8Array): Uint8Array | null;
+  /** Moves an amount away from the running contract. Null when it is done. */
+  transfer(to: Uint8Array, amount: bigint): RefusalReason | null;
+  call(request: CallRequest): MessageResult;
+  /** `created` is the new contract's address, also when its `init` failed and it is there no more. */
+  create(request: CreateRequest): MessageResult & { readonly created: Uint8Array };
+  /** Gives the running contract other code, from its next call on, and runs that code's `migrate`. */
+  upgrade(request: UpgradeRequest): MessageResult;
   /** Outside consensus: whatever happens to the text, the outcome is the same. */
   debugLog(text: string): void;
 }
@@ -56,6 +127,13 @@ const noBytes = new Uint8Array(0);
 /** -1 as the guest sees it: there is no such entry. */
 export const ABSENT = -1;
 
+/** The guest during a host call, as its engine knows it. */
+export interface Guest {
+  /** Its memory as it is now; growth replaces the buffer. */
+  memoryBuffer(): ArrayBuffer;
+  stackHeight(): number;
+}
+
 export class HostCall {
   readonly host: Host;
   readonly input: Uint8Array;
@@ -65,15 +143,19 @@ export class HostCall {
   returnData: Uint8Array = noBytes;
   /** The last variable-length result, for `last_result`. */
   lastResult: Uint8Array = noBytes;
-  readonly #memoryBuffer: () => ArrayBuffer;
+  readonly #guest: Guest;
   #memory: Uint8Array = noBytes;
 
-  /** `memoryBuffer` gives the guest's memory as it is now; growth replaces the buffer. */
-  constructor(host: Host, input: Uint8Array, readOnly: boolean, memoryBuffer: () => ArrayBuffer) {
+  constructor(host: Host, input: Uint8Array, readOnly: boolean, guest: Guest) {
     this.host = host;
     this.input = input;
     this.readOnly = readOnly;
-    this.#memoryBuffer = memoryBuffer;
+    this.#guest = guest;
+  }
+
+  /** Logical height of the stack in use, in the profile's unit. */
+  get stackHeight(): number {
+    return this.#guest.stackHeight();
   }
 
   charge(amount: number): void {
@@ -83,7 +165,7 @@ export class HostCall {
   }
 
   #bytes(): Uint8Array {
-    const buffer = this.#memoryBuffer();
+    const buffer = this.#guest.memoryBuffer();
     if (this.#memory.buffer !== buffer) this.#memory = new Uint8Array(buffer);
     return this.#memory;
   }

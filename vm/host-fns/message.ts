@@ -32,6 +32,11 @@ export function lastResult(call: HostCall, price: HostPrice, out: number, offset
   call.write(out, call.lastResult.subarray(from, to));
 }
 
+export function lastResultSize(call: HostCall, price: HostPrice): number {
+  call.charge(price.base);
+  return call.lastResult.length;
+}
+
 export function returnData(call: HostCall, price: HostPrice, pointer: number, length: number): void {
   call.checkRegion(pointer, length);
   if (length >>> 0 > RETURN_SIZE_MAX) halt("OutputLimit");

@@ -68,6 +68,12 @@ export const BULK_BYTES_PER_GAS_LOG2 = 3;
 /** Bulk table operations: gas per entry. */
 export const TABLE_ENTRY_GAS = 16;
 
+/**
+ * Per byte of a contract's code, once in a transaction that calls it: a node that has not kept it prepared must validate and
+ * compile it first, and no price may depend on what a node has kept.
+ */
+export const LOAD_BYTE_GAS = 64;
+
 /** Making an instance: base, and per page of initial memory, per byte of active data, per entry of active elements. */
 export const INSTANTIATE_GAS = 20_000;
 export const INITIAL_PAGE_GAS = 5_000;
@@ -75,33 +81,69 @@ export const DATA_BYTES_PER_GAS_LOG2 = 3;
 /** Per defined function and global of the module. */
 export const DEFINITION_GAS = 50;
 
-/** A host function costs `base`, and `perByte` for every byte that its arguments declare or its result carries. */
+/**
+ * A host function costs `base`; `perByte` for every byte that its arguments declare or its result carries; and `perItem` for
+ * every item it names: a key visited, a point of a batch. The table of host functions says what its items are.
+ */
 export interface HostPrice {
   readonly base: number;
   readonly perByte: number;
+  readonly perItem: number;
+}
+
+function price(base: number, perByte = 0, perItem = 0): HostPrice {
+  return { base, perByte, perItem };
 }
 
 /** A byte that a receipt keeps for ever. A block of 10^9 gas then adds at most 20 MB of receipts. */
 const OUTPUT_BYTE_GAS = 50;
 
 export const hostPrices = {
-  self_address: { base: 200, perByte: 0 },
-  caller: { base: 200, perByte: 0 },
-  signer: { base: 200, perByte: 0 },
-  value: { base: 200, perByte: 0 },
-  block_height: { base: 200, perByte: 0 },
-  block_time: { base: 200, perByte: 0 },
-  chain_id: { base: 200, perByte: 1 },
-  gas_left: { base: 200, perByte: 0 },
-  input: { base: 200, perByte: 1 },
-  last_result: { base: 200, perByte: 1 },
-  return_data: { base: 200, perByte: OUTPUT_BYTE_GAS },
-  revert: { base: 200, perByte: OUTPUT_BYTE_GAS },
-  storage_get: { base: 30_000, perByte: 2 },
-  storage_set: { base: 60_000, perByte: 20 },
-  storage_remove: { base: 50_000, perByte: 2 },
-  storage_has: { base: 30_000, perByte: 2 },
-  emit: { base: 5_000, perByte: OUTPUT_BYTE_GAS },
-  sha256: { base: 1_500, perByte: 15 },
-  debug_log: { base: 500, perByte: 2 },
+  self_address: price(200),
+  caller: price(200),
+  signer: price(200),
+  value: price(200),
+  block_height: price(200),
+  block_time: price(200),
+  chain_id: price(200, 1),
+  gas_left: price(200),
+  random: price(2_000),
+  input: price(200, 1),
+  last_result: price(200, 1),
+  last_result_size: price(200),
+  return_data: price(200, OUTPUT_BYTE_GAS),
+  revert: price(200, OUTPUT_BYTE_GAS),
+  storage_get: price(30_000, 2),
+  storage_set: price(60_000, 20),
+  storage_remove: price(50_000, 2),
+  storage_has: price(30_000, 2),
+  storage_scan: price(150_000, 2, 5_000),
+  emit: price(5_000, OUTPUT_BYTE_GAS),
+  balance: price(30_000),
+  code_hash: price(30_000),
+  transfer: price(60_000),
+  call: price(60_000, 4),
+  view: price(60_000, 4),
+  create: price(150_000, 4),
+  upgrade: price(100_000, 4),
+  sha256: price(1_500, 5),
+  keccak256: price(4_000, 25),
+  blake3: price(2_000, 15),
+  ripemd160: price(1_500, 8),
+  ed25519_verify: price(900_000, 8),
+  secp256k1_verify: price(1_050_000),
+  secp256k1_recover: price(1_100_000),
+  p256_verify: price(1_700_000),
+  bls12_381_g1_add: price(1_700_000),
+  bls12_381_g2_add: price(3_600_000),
+  bls12_381_g1_mul: price(2_400_000),
+  bls12_381_g2_mul: price(7_500_000),
+  bls12_381_g1_msm: price(1_200_000, 0, 1_250_000),
+  bls12_381_g2_msm: price(4_200_000, 0, 3_200_000),
+  bls12_381_hash_to_g1: price(1_650_000, 5),
+  bls12_381_hash_to_g2: price(6_400_000, 5),
+  bls12_381_pairing_check: price(6_000_000, 0, 5_300_000),
+  bls12_381_aggregate_verify: price(10_200_000, 5, 9_600_000),
+  bls12_381_fast_aggregate_verify: price(19_300_000, 5, 820_000),
+  debug_log: price(500, 2),
 } as const satisfies Record<string, HostPrice>;

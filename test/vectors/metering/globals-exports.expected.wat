@@ -8,7 +8,7 @@
   (type (;2;) (func (param i64 i32) (result i64)))
   (type (;3;) (func (param i64 i32) (result i32 i64)))
   (type (;4;) (func (param i32 i64) (result i32 i64)))
-  (import "lockstep:memory" "memory" (memory (;0;) 1 512))
+  (import "lockstep:memory" "memory" (memory (;0;) 1 64))
   (func (;0;) (type 2) (param i64 i32) (result i64)
     (local i32)
     block  ;; label = @1
@@ -102,7 +102,7 @@
     memory.size
     i64.extend_i32_u
     i64.add
-    i64.const 512
+    i64.const 64
     i64.gt_u
     if  ;; label = @1
       i32.const -1

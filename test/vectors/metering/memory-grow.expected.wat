@@ -4,7 +4,7 @@
   (type (;0;) (func (param i32) (result i32)))
   (type (;1;) (func (param i32 i64 i32) (result i32 i64)))
   (type (;2;) (func (param i32 i64) (result i32 i64)))
-  (import "lockstep:memory" "memory" (memory (;0;) 1 512))
+  (import "lockstep:memory" "memory" (memory (;0;) 1 64))
   (func (;0;) (type 1) (param i32 i64 i32) (result i32 i64)
     (local i32)
     block  ;; label = @1
