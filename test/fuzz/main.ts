@@ -1,8 +1,9 @@
 /**
- * `npm run fuzz -- --seconds N --seed S`: random contracts on both engines until the time is over, then mutated bytes through
- * the decoder. First a canary: with one opcode wrong on one side, the fuzzer must find a difference, or it proves nothing.
+ * `npm run fuzz -- --seconds N --seed S --only engines|bytes|host`: random contracts on both engines, mutated bytes through
+ * the decoder, and host functions without any contract; together, or one of them for all of the time. First the canaries:
+ * mistakes put in on purpose, which the fuzzer must find, or it proves nothing.
  *
- * A find is shrunk and written to `test/fuzz/finds/`, where `finds.test.ts` runs it for ever after.
+ * A find is made small and written to `test/fuzz/finds/`, where `finds.test.ts` runs it for ever after.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,29 +12,36 @@ import { prepareContract } from "../../vm/contract.ts";
 import { InputError } from "../../vm/errors.ts";
 import { createRandom } from "../support/programs.ts";
 import { findCanary } from "./canary.ts";
-import { differenceOf } from "./differential.ts";
+import { differenceOf, findDifference, interpreterEngine, jitEngine } from "./differential.ts";
 import { createModule } from "./generate.ts";
+import { findHostCanaries } from "./host/canary.ts";
+import { encodeCase } from "./host/case.ts";
+import { describe, fuzzHost, neverReturned } from "./host.ts";
 import { shrink } from "./shrink.ts";
 
-const { values } = parseArgs({ options: { seconds: { type: "string" }, seed: { type: "string" } } });
+const { values } = parseArgs({
+  options: { seconds: { type: "string" }, seed: { type: "string" }, only: { type: "string" } },
+});
 const seconds = Number(values.seconds ?? 60);
 const firstSeed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const findsFolder = join("test", "fuzz", "finds");
 
-function keep(name: string, code: Uint8Array): string {
+function keep(fileName: string, content: Uint8Array | string): string {
   mkdirSync(findsFolder, { recursive: true });
-  const path = join(findsFolder, `${name}.wasm`);
-  writeFileSync(path, code);
+  const path = join(findsFolder, fileName);
+  writeFileSync(path, content);
   return path;
 }
 
-function fuzzEngines(deadline: number): { programs: number; differences: number } {
+/** True when the engines never differed. */
+function fuzzEngines(deadline: number): boolean {
+  console.log(`canary found after ${findCanary()} programs`);
   let programs = 0;
   let differences = 0;
   for (let seed = firstSeed; Date.now() < deadline; seed++) {
     const code = createModule(seed);
     programs++;
-    const difference = differenceOf(code, createRandom(seed));
+    const difference = findDifference(jitEngine(code), interpreterEngine(code), createRandom(seed));
     if (difference === null) continue;
     differences++;
     const small = shrink(code, (candidate) => differenceOf(candidate, createRandom(seed))?.field === difference.field);
@@ -41,14 +49,15 @@ function fuzzEngines(deadline: number): { programs: number; differences: number 
     console.log(
       `  jit          ${difference.jit.slice(0, 300)}\n  interpreter  ${difference.interpreter.slice(0, 300)}`,
     );
-    console.log(`  kept as ${keep(`difference-${seed}`, small)} (${small.length} bytes)`);
+    console.log(`  kept as ${keep(`difference-${seed}.wasm`, small)} (${small.length} bytes)`);
     if (differences >= 5) break;
   }
-  return { programs, differences };
+  console.log(`${programs} programs on two engines, 5 gas limits each: ${differences} differences`);
+  return differences === 0;
 }
 
 /** Mutated modules: whatever the decoder makes of them, it neither crashes nor accepts what the engine refuses. */
-function fuzzBytes(deadline: number): { modules: number; accepted: number; faults: number } {
+function fuzzBytes(deadline: number): boolean {
   const random = createRandom(firstSeed);
   let modules = 0;
   let accepted = 0;
@@ -64,11 +73,29 @@ function fuzzBytes(deadline: number): { modules: number; accepted: number; fault
       } catch (error) {
         if (error instanceof InputError) continue;
         faults++;
-        console.log(`mutated module: ${error}\n  kept as ${keep(`bytes-${firstSeed}-${modules}`, mutated)}`);
+        console.log(`mutated module: ${error}\n  kept as ${keep(`bytes-${firstSeed}-${modules}.wasm`, mutated)}`);
       }
     }
   }
-  return { modules, accepted, faults };
+  console.log(`${modules} mutated modules: ${accepted} still contracts, ${faults} faults`);
+  return faults === 0;
+}
+
+/** True when every law held, and every function did its work at least once. */
+function fuzzHostFunctions(deadline: number): boolean {
+  for (const { law, function: name, mistake, caseCount } of findHostCanaries()) {
+    console.log(`canary found after ${caseCount} cases: ${name} ${mistake} (${law})`);
+  }
+  const { caseCount, finds, statistics } = fuzzHost(firstSeed, () => Date.now() < deadline);
+  for (const { seed, law, what, hostCase } of finds) {
+    const { function: name, args, gas, readOnly } = hostCase;
+    console.log(`seed ${seed}: ${law}: ${name}(${args.join(", ")}) with ${gas} gas${readOnly ? ", read-only" : ""}`);
+    console.log(`  ${what.slice(0, 600)}\n  kept as ${keep(`host-${law}-${name}-${seed}.json`, encodeCase(hostCase))}`);
+  }
+  console.log(`${caseCount} calls of host functions: ${finds.length} finds\n${describe(statistics)}`);
+  const idle = neverReturned(statistics);
+  if (idle.length > 0) console.log(`never returned: ${idle.join(", ")}`);
+  return finds.length === 0 && idle.length === 0;
 }
 
 function mutate(code: Uint8Array, random: (below: number) => number): Uint8Array {
@@ -96,11 +123,17 @@ function mutate(code: Uint8Array, random: (below: number) => number): Uint8Array
   return Uint8Array.from(bytes);
 }
 
-console.log(`canary found after ${findCanary()} programs`);
+/** With the share of the time that each gets when all run. */
+const phases = [
+  { name: "engines", share: 0.6, run: fuzzEngines },
+  { name: "bytes", share: 0.15, run: fuzzBytes },
+  { name: "host", share: 0.25, run: fuzzHostFunctions },
+];
+
+const chosen = phases.filter(({ name }) => values.only === undefined || values.only === name);
+if (chosen.length === 0) throw new Error(`--only ${values.only}: one of ${phases.map(({ name }) => name).join(", ")}`);
 console.log(`SEED=${firstSeed}, ${seconds} seconds`);
-const start = Date.now();
-const engines = fuzzEngines(start + seconds * 800);
-console.log(`${engines.programs} programs on two engines, 5 gas limits each: ${engines.differences} differences`);
-const bytes = fuzzBytes(start + seconds * 1000);
-console.log(`${bytes.modules} mutated modules: ${bytes.accepted} still contracts, ${bytes.faults} faults`);
-if (engines.differences + bytes.faults > 0) process.exitCode = 1;
+for (const { share, run } of chosen) {
+  const part = chosen.length === 1 ? 1 : share;
+  if (!run(Date.now() + seconds * 1000 * part)) process.exitCode = 1;
+}
