@@ -167,7 +167,7 @@ describe("a simulation", () => {
       fc.bigInt(0n, TEST_BALANCE / 1000n).map((amount) => transfer(stranger.address, amount)),
     );
     const options = fc.record({
-      gasLimit: fc.constantFrom(400_000, 700_000, 2_000_000),
+      gasLimit: fc.constantFrom(1_000_000, 3_000_000, 8_000_000),
       gasPrice: fc.bigInt(1n, 3n),
     });
     await fc.assert(

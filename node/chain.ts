@@ -66,7 +66,7 @@ export class Chain {
 
   /** Throws what `prepareContract` throws for code that is no contract. What is one need not be prepared again. */
   checkCode(code: Uint8Array): void {
-    this.#rules.contracts.prepare(hash("code", code), code);
+    this.#rules.contracts.prepare(hash("code", code), () => code);
   }
 
   view({ contract, method, args, caller = zeroAddress, gasLimit }: ViewRequest): ViewResult {

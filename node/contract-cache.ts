@@ -11,14 +11,14 @@ export class ContractCache {
   readonly #entries = new Map<string, PreparedContract>();
   #codeBytes = 0;
 
-  /** `code` must be what hashes to `codeHash`. Throws what `prepareContract` throws. */
-  prepare(codeHash: Uint8Array, code: Uint8Array): PreparedContract {
+  /** `readCode` gives what hashes to `codeHash`, when it is needed. Throws what `prepareContract` throws. */
+  prepare(codeHash: Uint8Array, readCode: () => Uint8Array): PreparedContract {
     const key = Buffer.from(codeHash).toString("latin1");
     let prepared = this.#entries.get(key);
     if (prepared !== undefined) {
       this.#entries.delete(key);
     } else {
-      prepared = prepareContract(code);
+      prepared = prepareContract(readCode());
       this.#codeBytes += prepared.summary.codeSize;
     }
     this.#entries.set(key, prepared);

@@ -21,7 +21,7 @@ import { hash } from "./crypto.ts";
 import { defaultParams } from "./params.ts";
 
 const engines: readonly Engine[] = ["jit", "interpreter"];
-const GAS_LIMIT = 200_000_000;
+const GAS_LIMIT = 2_000_000_000;
 const genesis = {
   ...testGenesis,
   params: { ...defaultParams, blockGasLimit: GAS_LIMIT },
@@ -54,7 +54,7 @@ async function createChain(engine: Engine): Promise<TestChain> {
   return chain;
 }
 
-const gas = 3_000_000n;
+const gas = 20_000_000n;
 const set = (key: number, value: number): Step => ({ kind: "set", key, value });
 const get = (key: number): Step => ({ kind: "get", key });
 const emit = (data: number): Step => ({ kind: "emit", data });
@@ -375,8 +375,8 @@ describe("random scripts", () => {
   function randomScript(random: (below: number) => number, depth: number): Script {
     const pick = <Item>(items: readonly Item[]): Item => items[random(items.length)]!;
     const value = () => pick([0n, 0n, 1n, 600n]);
-    // A frame's gas is more than eight of the next depth.
-    const frameGas = 10n ** 8n / 12n ** BigInt(depth);
+    // More than what five steps take, each with the next depth's gas.
+    const frameGas = 10n ** 9n / 8n ** BigInt(depth);
     const length = random(5);
     return Array.from({ length }, (): Step => {
       const script = depth < 3 ? randomScript(random, depth + 1) : [];

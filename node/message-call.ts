@@ -23,7 +23,7 @@ import {
 } from "../vm/contract.ts";
 import { assert } from "../vm/errors.ts";
 import { INPUT_SIZE_MAX } from "../vm/host-fns/message.ts";
-import { LOAD_BYTE_GAS } from "../vm/metering/schedule.ts";
+import { LOAD_BYTE_GAS, LOAD_FUNCTION_GAS } from "../vm/metering/schedule.ts";
 import type { HaltReason } from "../vm/outcome.ts";
 import { CALL_BORDER_HEIGHT, CALL_DEPTH_MAX } from "../vm/profile.ts";
 import { type ContractOrigin, contractAddress } from "./address.ts";
@@ -34,8 +34,10 @@ import {
   type Account,
   accountKey,
   BALANCE_MAX,
+  codeInfoKey,
   codeKey,
   decodeAccount,
+  decodeCodeInfo,
   emptyAccount,
   encodeAccount,
   scanStorage,
@@ -156,6 +158,11 @@ export function transferBalance(
   return moveBalance(journal, source, target, amount);
 }
 
+/** Whether code was uploaded. */
+export function isStored(journal: Journal, codeHash: Uint8Array): boolean {
+  return journal.get(codeInfoKey(codeHash)) !== undefined;
+}
+
 /** Calls a method that is there to be called. */
 export function callMessage(scope: TransactionScope, message: Message): MessageResult {
   return attempt(scope, message.frame, message.contract, () => {
@@ -174,7 +181,7 @@ export function createMessage(
   const { journal } = scope;
   const created = contractAddress({ creator, origin, codeHash });
   const result = attempt(scope, frame, created, () => {
-    if (journal.get(codeKey(codeHash)) === undefined) return refused("UnknownCode");
+    if (!isStored(journal, codeHash)) return refused("UnknownCode");
     // An address that only holds funds is free: whoever sent them there early gave them to the contract.
     const account = readAccount(journal, created);
     if (account.codeHash !== null) return refused("AddressTaken");
@@ -193,7 +200,7 @@ function upgradeMessage(
 ): MessageResult {
   const { journal } = scope;
   return attempt(scope, frame, contract, () => {
-    if (journal.get(codeKey(codeHash)) === undefined) return refused("UnknownCode");
+    if (!isStored(journal, codeHash)) return refused("UnknownCode");
     writeAccount(journal, contract, { ...readAccount(journal, contract), codeHash });
     const message = { caller: contract, contract, method: MIGRATE_METHOD, args, value: 0n, frame };
     return runCode(scope, codeHash, message, (prepared, loaded) => runSpecial(scope, prepared, loaded));
@@ -231,15 +238,24 @@ function runCode(
   run: (contract: PreparedContract, message: Message) => MessageResult,
 ): MessageResult {
   const { frame } = message;
-  const code = scope.journal.get(codeKey(codeHash));
-  assert(code !== undefined, "an account refers to code that is not stored");
   const name = String(codeHash);
-  const loadGas = scope.loadedCode.has(name) ? 0 : code.length * LOAD_BYTE_GAS;
+  const loadGas = scope.loadedCode.has(name) ? 0 : loadGasOf(scope.journal, codeHash);
   if (loadGas > frame.gasLimit) return halted("OutOfGas", frame);
   scope.loadedCode.add(name);
-  const contract = scope.contracts.prepare(codeHash, code);
+  const contract = scope.contracts.prepare(codeHash, () => {
+    const code = scope.journal.get(codeKey(codeHash));
+    assert(code !== undefined, "an account refers to code that is not stored");
+    return code;
+  });
   const { outcome, gasUsed } = run(contract, { ...message, frame: { ...frame, gasLimit: frame.gasLimit - loadGas } });
   return { outcome, gasUsed: gasUsed + loadGas };
+}
+
+function loadGasOf(journal: Journal, codeHash: Uint8Array): number {
+  const info = journal.get(codeInfoKey(codeHash));
+  assert(info !== undefined, "an account refers to code that is not stored");
+  const { size, functionCount } = decodeCodeInfo(info);
+  return size * LOAD_BYTE_GAS + functionCount * LOAD_FUNCTION_GAS;
 }
 
 /** `init` or `migrate`, which a contract may lack. */

@@ -30,14 +30,14 @@ export const defaultParams: Params = {
   protocolVersion: PROTOCOL_VERSION,
   profile: 1,
   schedule: 1,
-  // About one second of work: one gas is about one nanosecond.
-  blockGasLimit: 1_000_000_000,
+  // At most about two seconds of work, as gas is priced for the worst case.
+  blockGasLimit: 2_000_000_000,
   gasPriceMin: 1n,
   // One signature check, two account reads and writes, and the tree nodes above them.
-  transactionBaseGas: 300_000,
+  transactionBaseGas: 700_000,
   transactionByteGas: 20,
-  transferGas: 50_000,
-  uploadByteGas: 400,
-  createGas: 100_000,
+  transferGas: 300_000,
+  uploadByteGas: 850,
+  createGas: 300_000,
   callGas: 50_000,
 };

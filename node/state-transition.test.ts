@@ -9,8 +9,9 @@ import {
 } from "../test/support/sample-contracts.ts";
 import { signed, type TestAccount, transfer } from "../test/support/signing.ts";
 import { alice, bob, proposer, stranger, TEST_BALANCE, TestChain, testGenesis } from "../test/support/test-chain.ts";
+import { checkModule } from "../vm/contract.ts";
 import { InputError } from "../vm/errors.ts";
-import { LOAD_BYTE_GAS } from "../vm/metering/schedule.ts";
+import { LOAD_BYTE_GAS, LOAD_FUNCTION_GAS } from "../vm/metering/schedule.ts";
 import { contractAddress } from "./address.ts";
 import { blockHash, encodeBlock, encodeReceipt, type Receipt } from "./block.ts";
 import { Chain } from "./chain.ts";
@@ -150,7 +151,7 @@ describe("fees", () => {
     const receipt = await chain.run(actions);
     expect(receipt.status).toEqual({ kind: "revert", code: 7, data: utf8("why") });
     expect(receipt.events).toEqual([]);
-    expect(receipt.gasUsed).toBeLessThan(2_000_000);
+    expect(receipt.gasUsed).toBeLessThan(4_000_000);
     expect(receipt.actions.map(({ created }) => created.length)).toEqual([1, 0]);
     expect(chain.account(alice.address)).toEqual({
       ...before,
@@ -167,7 +168,8 @@ describe("fees", () => {
     const refused = (await chain.extend([transaction])).receipts[0]!;
     expect(refused.status).toEqual({ kind: "refused", reason: "NoSuchMethod" });
     // That a contract has no such method shows only in its code, so the code was loaded.
-    const loadGas = sampleContract.length * LOAD_BYTE_GAS;
+    const { functionCount } = checkModule(sampleContract);
+    const loadGas = sampleContract.length * LOAD_BYTE_GAS + functionCount * LOAD_FUNCTION_GAS;
     expect(refused.gasUsed).toBe(intrinsicGas(transaction) + params.callGas + loadGas);
   });
 
@@ -441,7 +443,7 @@ describe("actions", () => {
     expect(second.receipts[0]!.status).toEqual({ kind: "success" });
     expect(second.receipts[0]!.actions[0]!.returnData).toEqual(sampleHash);
     const keys = ({ changes }: AppliedBlock) => changes.map(({ key }) => String.fromCharCode(key[0]!));
-    expect(keys(first)).toEqual(["a", "a", "c"]);
+    expect(keys(first)).toEqual(["a", "a", "c", "i"]);
     expect(keys(second)).toEqual(["a", "a"]);
     expect(second.receipts[0]!.gasUsed).toBe(first.receipts[0]!.gasUsed);
   });
@@ -632,7 +634,7 @@ describe("a block", () => {
     const chain = await TestChain.create();
     const contract = await chain.deploy(sampleContract, sampleHash);
     const transactions = [chain.sign(alice, [call(contract, "set", utf8("x"))]), chain.sign(bob, [])];
-    const rules = { chainId: testGenesis.chainId, params, contracts: new ContractCache(), engine: "jit" as const };
+    const { chainId } = testGenesis;
     const { store } = chain;
     let reads = 0;
     const applyFailingAt = (failing: number): AppliedBlock => {
@@ -642,7 +644,8 @@ describe("a block", () => {
         return store.flat.get(key);
       };
       return applyBlock(
-        rules,
+        // A cache that has the code would not read it.
+        { chainId, params, contracts: new ContractCache(), engine: "jit" },
         { nodes: store.nodes, flat: { ...store.flat, get } },
         chain.chain.head,
         chain.input(transactions),

@@ -9,7 +9,7 @@
  *       post-execution  return unused gas, pay the proposer, write the receipt
  *     tree update       the net changes become new tree nodes and the state root
  */
-import type { Engine, MessageResult, RefusalReason } from "../vm/contract.ts";
+import type { Engine, MessageResult, PreparedContract, RefusalReason } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import { addressToText } from "./address.ts";
 import {
@@ -29,6 +29,7 @@ import {
   callMessage,
   createMessage,
   createScope,
+  isStored,
   outermostFrame,
   readAccount,
   type TransactionScope,
@@ -36,7 +37,7 @@ import {
   writeAccount,
 } from "./message-call.ts";
 import type { Params } from "./params.ts";
-import { type Account, BALANCE_MAX, codeKey } from "./state/account.ts";
+import { type Account, BALANCE_MAX, codeInfoKey, codeKey, encodeCodeInfo } from "./state/account.ts";
 import { Journal, type StateReader } from "./state/journal.ts";
 import { applyChanges, type Change, type NodeReader, type TreeUpdate } from "./state/tree.ts";
 import { type Action, CHAIN_ID_SIZE_MAX, type EncodedTransaction } from "./transaction.ts";
@@ -342,9 +343,12 @@ function applyAction(
     }
     case "upload": {
       const codeHash = hash("code", action.code);
-      if (journal.get(codeKey(codeHash)) === undefined) {
-        if (!isContract(scope.contracts, codeHash, action.code)) return refuse("InvalidCode");
+      if (!isStored(journal, codeHash)) {
+        const contract = preparedCode(scope.contracts, codeHash, action.code);
+        if (contract === null) return refuse("InvalidCode");
+        const { codeSize: size, functionCount } = contract.summary;
         journal.set(codeKey(codeHash), action.code);
+        journal.set(codeInfoKey(codeHash), encodeCodeInfo({ size, functionCount }));
       }
       return succeed(codeHash);
     }
@@ -361,12 +365,12 @@ function applyAction(
   }
 }
 
-function isContract(contracts: ContractCache, codeHash: Uint8Array, code: Uint8Array): boolean {
+/** Null for what is no contract. */
+function preparedCode(contracts: ContractCache, codeHash: Uint8Array, code: Uint8Array): PreparedContract | null {
   try {
-    contracts.prepare(codeHash, code);
-    return true;
+    return contracts.prepare(codeHash, () => code);
   } catch (error) {
-    if (error instanceof InputError) return false;
+    if (error instanceof InputError) return null;
     throw error;
   }
 }

@@ -229,7 +229,7 @@ describe("submission", () => {
       [sign(dev0, 0, [], { expiryHeight: 0 }), "expired"],
       [sign(dev0, 0, [], { gasPrice: 0n }), "gas_price_too_low"],
       [sign(dev0, 0, [], { gasLimit: 1 }), "gas_limit_too_low"],
-      [sign(dev0, 0, [], { gasLimit: 2_000_000_000 }), "gas_limit_too_high"],
+      [sign(dev0, 0, [], { gasLimit: 2_000_000_001 }), "gas_limit_too_high"],
       [sign(alice, 0, []), "insufficient_balance"],
       [sign(dev0, 1_001, []), "nonce_too_high"],
       [sign(dev0, 0, [upload]), "malformed_magic"],

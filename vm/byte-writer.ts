@@ -16,7 +16,8 @@ export class ByteWriter {
 
   u8(...bytes: number[]): this {
     const at = this.#reserve(bytes.length);
-    this.#bytes.set(bytes, at);
+    // Not `set`, which asks an array what it is, and takes longer than a few bytes.
+    for (let i = 0; i < bytes.length; i++) this.#bytes[at + i] = bytes[i]!;
     return this;
   }
 
@@ -37,6 +38,7 @@ export class ByteWriter {
 
   /** A signed constant of any width: `i32.const`, `i64.const`, block types. */
   signed(value: bigint | number): this {
+    if (typeof value === "number" && value === (value | 0)) return this.#signed32(value);
     let rest = BigInt(value);
     for (;;) {
       const byte = Number(rest & 0x7fn);
@@ -44,6 +46,15 @@ export class ByteWriter {
       if ((rest === 0n && byte < 0x40) || (rest === -1n && byte >= 0x40)) return this.u8(byte);
       this.u8(byte | 0x80);
     }
+  }
+
+  #signed32(value: number): this {
+    let rest = value;
+    while (rest < -0x40 || rest >= 0x40) {
+      this.u8((rest & 0x7f) | 0x80);
+      rest >>= 7;
+    }
+    return this.u8(rest & 0x7f);
   }
 
   name(text: string): this {
@@ -60,9 +71,17 @@ export class ByteWriter {
 
   /** What `write` writes, behind its size: sections and function bodies. */
   sized(write: (content: ByteWriter) => void): this {
-    const content = new ByteWriter();
-    write(content);
-    return this.u32(content.length).bytes(content.view());
+    const start = this.length;
+    write(this);
+    // The size comes in front, and how long it is shows only now: the content moves.
+    const size = this.length - start;
+    this.u32(size);
+    const sizeLength = this.length - start - size;
+    this.#bytes.copyWithin(start + sizeLength, start, start + size);
+    this.length = start;
+    this.u32(size);
+    this.length = start + sizeLength + size;
+    return this;
   }
 
   section(id: number, write: (content: ByteWriter) => void): this {

@@ -21,9 +21,13 @@ import { type CompiledModule, compile, run } from "./jit.ts";
 import { injectMetering } from "./metering/inject.ts";
 import {
   DATA_BYTES_PER_GAS_LOG2,
-  DEFINITION_GAS,
+  EXPORT_GAS,
+  FUNCTION_GAS,
+  GLOBAL_GAS,
+  IMPORT_GAS,
   INITIAL_PAGE_GAS,
   INSTANTIATE_GAS,
+  SEGMENT_GAS,
   TABLE_ENTRY_GAS,
 } from "./metering/schedule.ts";
 import { type Module, typeOfFunction } from "./module.ts";
@@ -194,12 +198,14 @@ function readAbi(module: Module, methods: readonly string[]): Abi | null {
   return abi;
 }
 
-function instantiateGas(module: Module): number {
-  let gas = INSTANTIATE_GAS + (module.memory?.min ?? 0) * INITIAL_PAGE_GAS;
-  gas += (module.imports.length + module.functions.length + module.globals.length) * DEFINITION_GAS;
-  for (const { bytes } of module.data) gas += (bytes.length >>> DATA_BYTES_PER_GAS_LOG2) + DEFINITION_GAS;
-  for (const { functions } of module.elements) gas += functions.length * TABLE_ENTRY_GAS + DEFINITION_GAS;
-  return gas + (module.table?.min ?? 0) * TABLE_ENTRY_GAS;
+function instantiateGas({ imports, exports, functions, globals, memory, table, data, elements }: Module): number {
+  let gas = INSTANTIATE_GAS + (memory?.min ?? 0) * INITIAL_PAGE_GAS + (table?.min ?? 0) * TABLE_ENTRY_GAS;
+  gas += imports.length * IMPORT_GAS + exports.length * EXPORT_GAS;
+  gas += globals.length * GLOBAL_GAS + functions.length * FUNCTION_GAS;
+  gas += (data.length + elements.length) * SEGMENT_GAS;
+  for (const { bytes } of data) gas += bytes.length >>> DATA_BYTES_PER_GAS_LOG2;
+  for (const element of elements) gas += element.functions.length * TABLE_ENTRY_GAS;
+  return gas;
 }
 
 export type Engine = "jit" | "interpreter";

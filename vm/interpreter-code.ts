@@ -16,7 +16,7 @@
 import { assert } from "./errors.ts";
 import { InstructionReader } from "./instruction-reader.ts";
 import { gasOfBlocks } from "./interpreter-gas.ts";
-import { FREE_LOCAL_COUNT } from "./metering/schedule.ts";
+import { LOCAL_GAS } from "./metering/schedule.ts";
 import { EMPTY_BLOCK_TYPE, type FunctionBody, type FunctionType, type Module, typeOfFunction } from "./module.ts";
 import { op, opcodeOf } from "./opcodes.ts";
 import type { FunctionFacts } from "./validate-function.ts";
@@ -124,7 +124,7 @@ class BodyEncoder {
     const gas = gasOfBlocks(this.#module, this.#body);
     const type = typeOfFunction(this.#module, this.#functionIndex)!;
     const slots = type.params.length + this.#body.localCount;
-    const entryGas = gas.get(this.#body.start)! + Math.max(0, slots - FREE_LOCAL_COUNT);
+    const entryGas = gas.get(this.#body.start)! + slots * LOCAL_GAS;
     const height = this.#facts.frameHeight;
     cells.push(step.enter, entryGas, height, type.params.length, this.#body.localCount);
 

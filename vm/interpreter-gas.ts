@@ -34,6 +34,7 @@ interface Construct {
 interface Structure {
   readonly offsets: number[];
   readonly codes: number[];
+  readonly weights: number[];
   /** The construct that the instruction opens, divides or closes; for any other, the one it stands in. */
   readonly constructs: Construct[];
 }
@@ -52,13 +53,13 @@ export function gasOfBlocks(module: Module, body: FunctionBody): ReadonlyMap<num
 }
 
 /** The weight of all that surely runs once the instruction at `start` does. Adds the starts that it comes by. */
-function walk({ codes, constructs }: Structure, start: number, starts: number[]): number {
+function walk({ codes, weights, constructs }: Structure, start: number, starts: number[]): number {
   let gas = 0;
   let position = start;
   for (;;) {
     const code = codes[position]!;
     const construct = constructs[position]!;
-    gas += weightOf(code);
+    gas += weights[position]!;
     switch (code) {
       case op.block:
         if (isLeftByBranch(construct)) starts.push(construct.end + 1);
@@ -98,7 +99,7 @@ function isLeftByBranch(construct: Construct): boolean {
 
 function readStructure(module: Module, body: FunctionBody): Structure {
   const reader = new InstructionReader(module.bytes, body.start, body.end);
-  const structure: Structure = { offsets: [], codes: [], constructs: [] };
+  const structure: Structure = { offsets: [], codes: [], weights: [], constructs: [] };
   let live = true;
   const open = (parent: Construct | null, opening: number): Construct => {
     const depth = parent === null ? 0 : parent.depth + 1;
@@ -110,6 +111,7 @@ function readStructure(module: Module, body: FunctionBody): Structure {
     if (code === op.block || code === op.loop || code === op.if) inside = open(inside, position);
     structure.offsets.push(reader.offset);
     structure.codes.push(code);
+    structure.weights.push(weightOf(code, reader.labels.length));
     structure.constructs.push(inside);
     switch (code) {
       case op.else:

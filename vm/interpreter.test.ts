@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createTestHost, type TestHost } from "../test/support/contracts.ts";
-import { createProgram, createRandom } from "../test/support/programs.ts";
+import { createProgram, createRandom, PROGRAM_LABEL_COUNT, PROGRAM_LOCAL_COUNT } from "../test/support/programs.ts";
 import { wat } from "../test/support/wat.ts";
 import { decodeModule } from "./decode.ts";
 import { type Host, halt } from "./host-fns/host.ts";
@@ -8,7 +8,7 @@ import { hostFunctions } from "./host-fns/table.ts";
 import { type InstructionEvent, interpret, prepareInterpreter } from "./interpreter.ts";
 import { compile, type FinishFacts, run } from "./jit.ts";
 import { injectMetering } from "./metering/inject.ts";
-import { weightOf } from "./metering/schedule.ts";
+import { LOCAL_GAS, weightOf } from "./metering/schedule.ts";
 import { op } from "./opcodes.ts";
 import type { CallResult } from "./outcome.ts";
 import { ACTIVATION_HEIGHT, STACK_HEIGHT_MAX } from "./profile.ts";
@@ -104,7 +104,10 @@ describe("random programs", () => {
     for (let seed = firstSeed; seed < firstSeed + 100; seed++) {
       const { trace } = onBothEngines(textOf(seed), `SEED=${seed}`);
       const { events, trail } = trace();
-      const executed = events.reduce((sum, { opcode }) => sum + weightOf(opcode), 0);
+      const executed = events.reduce((sum, { opcode }) => {
+        if (opcode === op.call || opcode === op.callIndirect) sum += PROGRAM_LOCAL_COUNT * LOCAL_GAS;
+        return sum + weightOf(opcode, PROGRAM_LABEL_COUNT);
+      }, 0);
       expect(trail.result.gasUsed, `SEED=${seed}`).toBe(executed);
     }
   });
@@ -484,7 +487,7 @@ describe("the trace", () => {
       [1, op.end],
       [1, op.end],
     ]);
-    expect(events.map(({ gasLeft }) => gasLeft)).toEqual([98, 98, 98, 90, 90, 89, 89, 89, 89, 89]);
+    expect(events.map(({ gasLeft }) => gasLeft)).toEqual([98, 98, 98, 90, 90, 88, 88, 88, 88, 88]);
     expect(events.map(({ height }) => height)).toEqual([13, 13, 13, 13, 13, 27, 27, 13, 13, 13]);
     const bytes = wat(text);
     for (const { offset, opcode } of events) expect(bytes[offset]).toBe(opcode);

@@ -10,9 +10,12 @@ import { MEMORY_PAGE_COUNT_MAX } from "./profile.ts";
 
 const PAGE_SIZE = 64 * 1024;
 /** Bytes kept for later; beyond them a returned memory is dropped. */
-const POOL_BYTES_MAX = 64 * 1024 * 1024;
-/** Memories kept. Each holds address space of several gigabytes on engines that use guard regions. */
-const POOL_COUNT_MAX = 16;
+const POOL_BYTES_MAX = 160 * 1024 * 1024;
+/**
+ * Memories kept. Room for one of each size, or calls of contracts with many sizes in turn would never find theirs. Each holds
+ * address space of several gigabytes on engines that use guard regions.
+ */
+const POOL_COUNT_MAX = 80;
 
 const idle = new Map<number, WebAssembly.Memory[]>();
 let idleBytes = 0;

@@ -14,6 +14,8 @@ export const FUNCTION_COUNT_MAX = 10_000;
 export const BODY_SIZE_MAX = 128 * 1024;
 /** Parameters and locals of one function [50,000]; 8 bytes each on the native stack. */
 export const LOCAL_COUNT_MAX = 1_024;
+/** Locals over all functions. Ten thousand small functions with a thousand each take the engine a tenth of a second. */
+export const LOCAL_TOTAL_MAX = 100_000;
 /** Parameters of one type [1,000]. Compilers spill far earlier. */
 export const PARAM_COUNT_MAX = 64;
 /** Results of one type [1,000]. */

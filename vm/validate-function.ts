@@ -76,7 +76,8 @@ export function validateFunction(module: Module, functionIndex: number, type: Fu
 class FunctionValidator {
   readonly instructions: InstructionReader;
   readonly #module: Module;
-  readonly #locals: ValueType[];
+  /** Of each parameter and local, its type: bytes, because a small function may have a thousand. */
+  readonly #locals: Uint8Array;
   readonly #operands: Operand[] = [];
   readonly #frames: Frame[] = [];
   #operandHeightMax = 0;
@@ -86,8 +87,13 @@ class FunctionValidator {
   constructor(module: Module, type: FunctionType, body: FunctionBody) {
     this.#module = module;
     this.instructions = new InstructionReader(module.bytes, body.start, body.end);
-    this.#locals = [...type.params];
-    for (const { count, type: local } of body.locals) for (let i = 0; i < count; i++) this.#locals.push(local);
+    this.#locals = new Uint8Array(type.params.length + body.localCount);
+    this.#locals.set(type.params);
+    let at = type.params.length;
+    for (const { count, type: local } of body.locals) {
+      this.#locals.fill(local, at, at + count);
+      at += count;
+    }
     this.#frames.push({
       opcode: op.block,
       type: { params: noTypes, results: type.results },
@@ -205,7 +211,7 @@ class FunctionValidator {
     if (type === undefined) {
       return this.#fail("unknown_local", `local ${this.instructions.a}, there are ${this.#locals.length}`);
     }
-    return type;
+    return type as ValueType;
   }
 
   #checkAccess(align: number): void {

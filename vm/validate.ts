@@ -7,7 +7,7 @@
 import { hostFunctions } from "./host-fns/table.ts";
 import { type Export, type FunctionType, type Module, typeOfFunction, valueType } from "./module.ts";
 import { ModuleError } from "./module-error.ts";
-import { MERGE_TOTAL_MAX, SIGNATURE_TOTAL_MAX } from "./profile.ts";
+import { LOCAL_TOTAL_MAX, MERGE_TOTAL_MAX, SIGNATURE_TOTAL_MAX } from "./profile.ts";
 import { type FunctionFacts, validateFunction } from "./validate-function.ts";
 
 /** The only module name that contracts import from. */
@@ -15,7 +15,7 @@ export const HOST_MODULE = "lockstep";
 
 /** Throws `ModuleError`. Returns facts about each defined function, in order. */
 export function validateModule(module: Module): readonly FunctionFacts[] {
-  checkSignatures(module);
+  checkTotals(module);
   for (const item of module.imports) checkImport(module, item);
   checkExports(module);
   checkSegments(module);
@@ -32,8 +32,9 @@ export function validateModule(module: Module): readonly FunctionFacts[] {
   });
 }
 
-function checkSignatures(module: Module): void {
+function checkTotals(module: Module): void {
   let total = 0;
+  let localTotal = 0;
   for (const [i, typeIndex] of module.functions.entries()) {
     const type = module.types[typeIndex];
     const offset = module.bodies[i]!.start;
@@ -45,6 +46,10 @@ function checkSignatures(module: Module): void {
         `more than ${SIGNATURE_TOTAL_MAX} parameters and results over all functions`,
         offset,
       );
+    }
+    localTotal += module.bodies[i]!.localCount;
+    if (localTotal > LOCAL_TOTAL_MAX) {
+      throw new ModuleError("limit_locals", `more than ${LOCAL_TOTAL_MAX} locals over all functions`, offset);
     }
   }
 }

@@ -3,9 +3,10 @@
  *
  *     "a" address            -> account: nonce, balance, code hash
  *     "c" code hash          -> the Wasm module
+ *     "i" code hash          -> what of the module decides the price of loading it
  *     "s" address, key       -> one storage entry of a contract
  *
- * All three are leaves of one tree, so the state root covers them.
+ * All four are leaves of one tree, so the state root covers them.
  */
 import * as borsh from "../../vm/borsh.ts";
 import type { ScannedEntry, ScanRange } from "../../vm/host-fns/host.ts";
@@ -21,6 +22,23 @@ const accountCodec = borsh.struct({
 export type Account = borsh.Infer<typeof accountCodec>;
 
 export const emptyAccount: Account = { nonce: 0, balance: 0n, codeHash: null };
+
+const codeInfoCodec = borsh.struct({
+  /** Bytes. */
+  size: borsh.u32,
+  /** Imports and definitions. */
+  functionCount: borsh.u32,
+});
+
+export type CodeInfo = borsh.Infer<typeof codeInfoCodec>;
+
+export function encodeCodeInfo(info: CodeInfo): Uint8Array {
+  return borsh.encode(codeInfoCodec, info);
+}
+
+export function decodeCodeInfo(bytes: Uint8Array): CodeInfo {
+  return borsh.decode(codeInfoCodec, bytes);
+}
 
 export const BALANCE_MAX = (1n << 128n) - 1n;
 
@@ -48,6 +66,9 @@ export function accountKey(address: Uint8Array): Uint8Array {
 }
 export function codeKey(codeHash: Uint8Array): Uint8Array {
   return prefixed("c", codeHash);
+}
+export function codeInfoKey(codeHash: Uint8Array): Uint8Array {
+  return prefixed("i", codeHash);
 }
 export function storageKey(contract: Uint8Array, key: Uint8Array): Uint8Array {
   return prefixed("s", contract, key);

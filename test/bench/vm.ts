@@ -19,6 +19,7 @@ import { validateModule } from "../../vm/validate.ts";
 import { bodyOf, encodeModule } from "./encode.ts";
 import { createHost } from "./host.ts";
 import type { Figures, Report } from "./main.ts";
+import { median } from "./statistics.ts";
 import { createVariants, type Variant } from "./variants.ts";
 
 const repository = new URL("../../../", import.meta.url);
@@ -173,6 +174,7 @@ function timeInterpreter(): number {
     input: new Uint8Array(),
     readOnly: false,
     gasLimit: Number.MAX_SAFE_INTEGER,
+    stackHeight: 0,
     exports: ["run"],
   };
   let instructionCount = 0;
@@ -210,12 +212,6 @@ function timeMs(run: () => void): number {
   const start = performance.now();
   run();
   return performance.now() - start;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function geometricMean(values: readonly number[]): number {

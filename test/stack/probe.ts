@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { ContractCache } from "../../node/contract-cache.ts";
 import { callMessage, createScope, outermostFrame, writeAccount } from "../../node/message-call.ts";
-import { codeKey } from "../../node/state/account.ts";
+import { codeInfoKey, codeKey, encodeCodeInfo } from "../../node/state/account.ts";
 import { Journal } from "../../node/state/journal.ts";
 import type { Engine, MessageResult } from "../../vm/contract.ts";
 import { decodeModule } from "../../vm/decode.ts";
@@ -33,7 +33,7 @@ export interface ProbeLine {
   readonly failure: string | null;
 }
 
-const GAS_LIMIT = 1_000_000_000;
+const GAS_LIMIT = 100_000_000_000;
 /** Between rounds: time for the engine to compile a busy function again, where it does that. */
 const ROUND_PAUSE_MS = 1_500;
 
@@ -82,6 +82,7 @@ function nested({ code }: Shape, engine: Engine): Execute {
   return (depth) => {
     const journal = new CountingJournal({ get: () => undefined, scan: () => [][Symbol.iterator]() });
     journal.set(codeKey(zeros), code);
+    journal.set(codeInfoKey(zeros), encodeCodeInfo({ size: code.length, functionCount: 0 }));
     writeAccount(journal, zeros, { nonce: 0, balance: 0n, codeHash: zeros });
     journal.writeCount = 0;
     const environment = { chainId: "stack", blockHeight: 1, blockTime: 1, signer: zeros, randomSeed: zeros };

@@ -22,6 +22,10 @@ export function createRandom(seed: number): (below: number) => number {
 }
 
 const FUNCTION_COUNT = 4;
+/** Of each function, the parameter included. */
+export const PROGRAM_LOCAL_COUNT = 3;
+/** Of each `br_table`, the default included. */
+export const PROGRAM_LABEL_COUNT = 3;
 const FUEL = 60;
 
 export function createProgram(seed: number): Program {

@@ -159,7 +159,8 @@ const steps: Readonly<Record<Step["kind"], string>> = {
     (i64.load (i32.add (local.get $p) (i32.const 32))))) (call $pass 40)`,
   revert: `(call $revert (i32.load8_u (local.get $p)) (i32.add (local.get $p) (i32.const 1)) (i32.const 1))`,
   trap: "unreachable",
-  burn: "(loop $ever (br $ever))",
+  // Much gas for little time: 4,096 of it a turn.
+  burn: "(loop $ever (memory.fill (i32.const 196608) (i32.const 0) (i32.const 65536)) (br $ever))",
 };
 
 /** The shorthands of `steps`: all about the place `p`. */

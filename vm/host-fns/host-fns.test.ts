@@ -245,7 +245,7 @@ describe("each call is paid before it acts: exactly enough works, one less does 
       "i32.const 0 i32.const 5 i32.const 0 i32.const 7 call $storage_set",
       4 + 6 + hostPrices.storage_set.base + 12 * 20,
     ],
-    ["i32.const 0 i32.const 5 call $debug_log", 2 + 6 + hostPrices.debug_log.base + 5 * 2],
+    ["i32.const 0 i32.const 5 call $debug_log", 2 + 6 + hostPrices.debug_log.base + 5 * hostPrices.debug_log.perByte],
     [
       "i32.const 0 i32.const 5 i32.const 9 call $sha256",
       3 + 6 + hostPrices.sha256.base + 5 * hostPrices.sha256.perByte,

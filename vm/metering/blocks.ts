@@ -78,7 +78,7 @@ export function meteredBlocks(module: Module, body: FunctionBody): readonly Mete
   while (!reader.done) {
     const { code } = reader.next();
     const frame = frames.at(-1)!;
-    if (frame.reachable) current.gas += weightOf(code);
+    if (frame.reachable) current.gas += weightOf(code, reader.labels.length);
     switch (code) {
       case op.block:
       case op.loop:

@@ -38,7 +38,7 @@ import { op } from "../opcodes.ts";
 import { INSTRUMENTED_SIZE_MAX, MEMORY_PAGE_COUNT_MAX, STACK_HEIGHT_MAX } from "../profile.ts";
 import type { FunctionFacts } from "../validate-function.ts";
 import { meteredBlocks } from "./blocks.ts";
-import { BULK_BYTES_PER_GAS_LOG2, FREE_LOCAL_COUNT, PAGE_GAS, paysByOperand, TABLE_ENTRY_GAS } from "./schedule.ts";
+import { BULK_BYTES_PER_GAS_LOG2, LOCAL_GAS, PAGE_GAS, paysByOperand, TABLE_ENTRY_GAS } from "./schedule.ts";
 
 /** Names in the instrumented module. It exports nothing of the original's but functions, prefixed, so nothing collides. */
 export const injected = {
@@ -272,7 +272,7 @@ class BodyInjector {
     const out = this.#out;
     const { peakGlobal } = this.#layout;
     const slots = this.#type.params.length + this.#body.localCount;
-    this.#writeCharge(entryGas + Math.max(0, slots - FREE_LOCAL_COUNT));
+    this.#writeCharge(entryGas + slots * LOCAL_GAS);
     this.#writeCheck(0);
     this.#get(this.#stackLocal).u8(op.i32Const).signed(this.#facts.frameHeight).u8(op.i32Sub);
     out.u8(op.localTee).u32(this.#stackLocal).u8(op.i32Const).signed(0).u8(op.i32LtS);
@@ -299,9 +299,16 @@ class BodyInjector {
     let next = 0;
     // Blocks open inside the one that `return` leaves.
     let depth = 0;
+    // What stays as it is, is copied in one piece, up to the next place that does not.
+    let copied = this.#body.start;
+    const copyTo = (offset: number) => {
+      out.bytes(this.#module.bytes.subarray(copied, offset));
+      copied = offset;
+    };
     while (!reader.done) {
       const block = blocks[next];
       if (block !== undefined && block.start === reader.nextOffset) {
+        copyTo(block.start);
         this.#writeCharge(block.gas);
         if (block.isLoop) this.#writeCheck(depth + TO_OUT_OF_GAS);
         next++;
@@ -309,53 +316,76 @@ class BodyInjector {
       const { code } = reader.next();
       if (code === op.block || code === op.loop || code === op.if) depth++;
       else if (code === op.end) depth--;
+      if (!this.#changes(reader, code)) continue;
+      copyTo(reader.offset);
+      copied = reader.nextOffset;
       if (code === op.return) out.u8(op.br).u32(depth);
-      else if (!this.#writeChanged(reader, code))
-        out.bytes(this.#module.bytes.subarray(reader.offset, reader.nextOffset));
+      else this.#writeChanged(reader, code);
+    }
+    copyTo(this.#body.end);
+  }
+
+  #changes(reader: InstructionReader, code: number): boolean {
+    switch (code) {
+      case op.localGet:
+      case op.localSet:
+      case op.localTee:
+        return reader.a >= this.#gasLocal;
+      case op.return:
+      case op.call:
+      case op.callIndirect:
+        return true;
+      default:
+        return paysByOperand(code);
     }
   }
 
-  /** Writes the instruction if it is not to stay as it is; false if it is. */
-  #writeChanged(reader: InstructionReader, code: number): boolean {
+  /** Writes what takes the place of the instruction. */
+  #writeChanged(reader: InstructionReader, code: number): void {
     const out = this.#out;
     const layout = this.#layout;
-    if (code === op.localGet || code === op.localSet || code === op.localTee) {
-      if (reader.a < this.#gasLocal) return false;
-      out.u8(code).u32(reader.a + 2);
-      return true;
+    switch (code) {
+      case op.localGet:
+      case op.localSet:
+      case op.localTee:
+        out.u8(code).u32(reader.a + 2);
+        return;
+      case op.call:
+        this.#get(this.#gasLocal);
+        if (reader.a < this.#module.imports.length) {
+          out.u8(op.globalSet).u32(layout.gasGlobal);
+          this.#get(this.#stackLocal).u8(op.globalSet).u32(layout.stackGlobal);
+          out.u8(op.call).u32(reader.a).u8(op.globalGet).u32(layout.gasGlobal);
+        } else {
+          this.#get(this.#stackLocal).u8(op.call).u32(reader.a);
+        }
+        this.#set(this.#gasLocal);
+        return;
+      case op.callIndirect:
+        this.#set(this.#slotLocal);
+        this.#get(this.#gasLocal);
+        this.#get(this.#stackLocal);
+        this.#get(this.#slotLocal)
+          .u8(op.callIndirect)
+          .u32(layout.firstMeteredType + reader.a)
+          .u32(reader.b);
+        this.#set(this.#gasLocal);
+        return;
+      case op.memoryGrow:
+        // The helper grows; the others only take the price and hand the length back.
+        this.#writeHelperCall(layout.growFunction);
+        return;
+      default: {
+        const onTable = code === op.tableInit || code === op.tableCopy;
+        this.#writeHelperCall(onTable ? layout.bulkTableFunction : layout.bulkMemoryFunction);
+        out.bytes(this.#module.bytes.subarray(reader.offset, reader.nextOffset));
+      }
     }
-    if (code === op.call && reader.a < this.#module.imports.length) {
-      this.#get(this.#gasLocal).u8(op.globalSet).u32(layout.gasGlobal);
-      this.#get(this.#stackLocal).u8(op.globalSet).u32(layout.stackGlobal);
-      out.u8(op.call).u32(reader.a).u8(op.globalGet).u32(layout.gasGlobal);
-      this.#set(this.#gasLocal);
-      return true;
-    }
-    if (code === op.call) {
-      this.#get(this.#gasLocal);
-      this.#get(this.#stackLocal).u8(op.call).u32(reader.a);
-      this.#set(this.#gasLocal);
-      return true;
-    }
-    if (code === op.callIndirect) {
-      this.#set(this.#slotLocal);
-      this.#get(this.#gasLocal);
-      this.#get(this.#stackLocal);
-      this.#get(this.#slotLocal)
-        .u8(op.callIndirect)
-        .u32(layout.firstMeteredType + reader.a)
-        .u32(reader.b);
-      this.#set(this.#gasLocal);
-      return true;
-    }
-    if (!paysByOperand(code)) return false;
-    const onTable = code === op.tableInit || code === op.tableCopy;
-    const helper =
-      code === op.memoryGrow ? layout.growFunction : onTable ? layout.bulkTableFunction : layout.bulkMemoryFunction;
+  }
+
+  #writeHelperCall(helper: number): void {
     this.#get(this.#gasLocal).u8(op.call).u32(helper);
     this.#set(this.#gasLocal);
-    // The helper for growth grows; the others only take the price and hand the length back.
-    return code === op.memoryGrow;
   }
 }
 

@@ -1,5 +1,5 @@
 ;; function 0
-;;   0x0019  5 gas
+;;   0x0019  16 gas
 ;;   0x0027  2 gas
 ;;   0x002b  2 gas
 ;;   0x002f  1 gas
@@ -12,7 +12,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 5
+        i64.const 17
         i64.sub
         local.set 1
         local.get 1
@@ -78,9 +78,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -109,7 +109,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

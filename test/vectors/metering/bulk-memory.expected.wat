@@ -1,5 +1,5 @@
 ;; function 0
-;;   0x0020  129 gas
+;;   0x0020  46 gas
 (module
   (type (;0;) (func (param i32)))
   (type (;1;) (func (param i32 i64 i32) (result i64)))
@@ -10,7 +10,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 129
+        i64.const 47
         i64.sub
         local.set 1
         local.get 1
@@ -82,7 +82,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 30000
+    i64.const 200000
     i64.mul
     local.set 2
     local.get 1
@@ -122,9 +122,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -153,7 +153,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

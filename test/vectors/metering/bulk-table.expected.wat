@@ -1,5 +1,5 @@
 ;; function 0
-;;   0x0024  96 gas
+;;   0x0024  67 gas
 (module
   (type (;0;) (func))
   (type (;1;) (func (param i64 i32) (result i64)))
@@ -9,7 +9,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 0
-        i64.const 96
+        i64.const 67
         i64.sub
         local.set 0
         local.get 0
@@ -65,9 +65,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -96,7 +96,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

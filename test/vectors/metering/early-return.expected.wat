@@ -23,7 +23,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 2
+        i64.const 3
         i64.sub
         local.set 1
         local.get 1
@@ -63,7 +63,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 2
+        i64.const 3
         i64.sub
         local.set 1
         local.get 1
@@ -108,7 +108,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 4
+        i64.const 5
         i64.sub
         local.set 1
         local.get 1
@@ -158,9 +158,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -189,7 +189,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

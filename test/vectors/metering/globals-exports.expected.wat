@@ -1,7 +1,7 @@
 ;; function 0
 ;;   0x0057  4 gas
 ;; function 1
-;;   0x0061  2 gas
+;;   0x0061  21 gas
 (module
   (type (;0;) (func))
   (type (;1;) (func (result i32)))
@@ -49,7 +49,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 0
-        i64.const 2
+        i64.const 21
         i64.sub
         local.set 0
         local.get 0
@@ -111,7 +111,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 30000
+    i64.const 200000
     i64.mul
     local.set 2
     local.get 1
@@ -151,9 +151,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -182,7 +182,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

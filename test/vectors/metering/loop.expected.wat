@@ -11,7 +11,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 1
+        i64.const 2
         i64.sub
         local.set 1
         local.get 1
@@ -67,9 +67,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -98,7 +98,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1

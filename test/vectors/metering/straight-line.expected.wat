@@ -10,7 +10,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 0
-        i64.const 13
+        i64.const 14
         i64.sub
         local.set 0
         local.get 0
@@ -71,7 +71,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 30000
+    i64.const 200000
     i64.mul
     local.set 2
     local.get 1
@@ -111,9 +111,9 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 7
+    i64.const 15
     i64.add
-    i64.const 3
+    i64.const 4
     i64.shr_u
     local.set 2
     local.get 1
@@ -142,7 +142,7 @@
     end
     local.get 0
     i64.extend_i32_u
-    i64.const 16
+    i64.const 40
     i64.mul
     local.set 2
     local.get 1
