@@ -37,7 +37,7 @@ export const defaultParams: Params = {
   transactionBaseGas: 700_000,
   transactionByteGas: 20,
   transferGas: 300_000,
-  uploadByteGas: 850,
+  uploadByteGas: 950,
   createGas: 300_000,
   callGas: 50_000,
 };

@@ -150,7 +150,7 @@ export const hostPrices = {
   upgrade: price(350_000, 4),
   sha256: price(4_000, 8),
   keccak256: price(9_500, 48),
-  blake3: price(8_000, 24),
+  blake3: price(10_000, 24),
   ripemd160: price(4_500, 13),
   ed25519_verify: price(1_500_000, 14),
   secp256k1_verify: price(2_100_000),
