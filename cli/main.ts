@@ -56,6 +56,12 @@ const table: readonly Entry[] = [
     load: () => import("./commands/replay.ts"),
   },
   {
+    name: "db",
+    group: "Run:",
+    summary: "check a data folder, dump it to a file, load a dump",
+    load: () => import("./commands/db.ts"),
+  },
+  {
     name: "account",
     group: "Use:",
     summary: "make, import, list and show accounts",
@@ -84,6 +90,12 @@ const table: readonly Entry[] = [
     group: "Use:",
     summary: "read from a contract; sends nothing",
     load: () => import("./commands/view.ts"),
+  },
+  {
+    name: "state",
+    group: "Look:",
+    summary: "show a storage entry of a contract, with proof",
+    load: () => import("./commands/state.ts"),
   },
   {
     name: "tx",

@@ -32,6 +32,8 @@ export interface DevnetOptions {
   readonly mnemonic?: string;
   readonly deterministic?: boolean;
   readonly durability?: Durability;
+  /** Keep the state of the last so many blocks only; default: of all. */
+  readonly prune?: number;
   readonly chainId?: string;
   /** Told of each transaction once it is in a block, with its debug text. */
   readonly onTransaction?: (record: TransactionRecord, logs: readonly string[]) => void;
@@ -71,6 +73,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
     onBlock,
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.durability === undefined ? {} : { durability: options.durability }),
+    ...(options.prune === undefined ? {} : { prune: options.prune }),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   if (!continues(node.genesis, genesis, deterministic)) {

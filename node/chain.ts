@@ -2,6 +2,8 @@
  * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
  * simulations run here too, on the head, and leave nothing behind.
  */
+
+import { equalBytes } from "../vm/borsh.ts";
 import type { Engine } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import { blockHash, type Header } from "./block.ts";
@@ -9,6 +11,7 @@ import { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
 import { callMessage, createScope, outermostFrame, readAccount } from "./message-call.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
+import { Snapshots } from "./snapshots.ts";
 import { Journal } from "./state/journal.ts";
 import {
   type AppliedBlock,
@@ -28,6 +31,7 @@ export class Chain {
   readonly #store: Store;
   readonly #rules: ChainRules;
   #head: Header;
+  readonly #snapshots = new Snapshots();
 
   /** Either engine gives the same chain. */
   constructor(store: Store, engine: Engine = "jit") {
@@ -62,6 +66,34 @@ export class Chain {
   async commit(applied: AppliedBlock): Promise<void> {
     await this.#store.commit(applied);
     this.#head = applied.block.header;
+  }
+
+  /**
+   * Takes back the blocks above `height`, and the snapshots of states above it. Throws `InputError`: `height_pruned`,
+   * `height_unknown`, and what storage throws; opened again, the store then stands at `height`, or no block was taken back.
+   */
+  async rollback(height: number): Promise<void> {
+    await this.#store.rollback(height);
+    this.#snapshots.dropAbove(height);
+    this.reload();
+  }
+
+  /** Remembers where the chain stands, at no cost. Throws `InputError` `too_many_snapshots`. */
+  snapshot(): number {
+    return this.#snapshots.take(this.#head);
+  }
+
+  /** Goes back to a snapshot, which stays; later ones go. Throws `InputError`: `snapshot_unknown`, and what `rollback` throws. */
+  async revert(id: number): Promise<void> {
+    const { height, stateRoot } = this.#snapshots.get(id);
+    await this.rollback(height);
+    this.#snapshots.dropAfter(id);
+    assert(equalBytes(this.#head.stateRoot, stateRoot), "a snapshot is of the chain it was taken from");
+  }
+
+  /** Forgets old state, a step at a time: `Store.prune`. */
+  prune(rootCount: number, limit: number): Promise<boolean> {
+    return this.#store.prune(rootCount, limit);
   }
 
   /** Throws what `prepareContract` throws for code that is no contract. What is one need not be prepared again. */

@@ -15,7 +15,10 @@ import { encodedTransaction } from "./transaction.ts";
 
 assert(parentPort !== null, "the execution worker runs in a thread");
 const port = parentPort;
-const { directory, durability } = workerData as ExecutorOptions;
+const { directory, durability, keptRootCount } = workerData as ExecutorOptions;
+
+/** Nodes that a step of pruning forgets at most, beyond twice what the last block left behind: some milliseconds. */
+const PRUNE_COUNT = 256;
 
 type Handlers = {
   readonly [M in ExecutorMethod]: (
@@ -30,6 +33,11 @@ function send(response: Response): void {
 async function start(): Promise<void> {
   const store = await Store.open(directory, { durability });
   const chain = new Chain(store);
+  let staleCount = 0;
+  /** Between `release` and `reopen` there is no folder to prune. */
+  let isOpen = true;
+  /** A step is on its way beside those that follow blocks. */
+  let isPruning = false;
 
   const handlers: Handlers = {
     async produce({ time, transactions }) {
@@ -40,16 +48,23 @@ async function start(): Promise<void> {
         transactions: transactions.map(encodedTransaction),
       };
       const applied = chain.apply(input);
-      if (applied.transactionHashes.length > 0) await chain.commit(applied);
+      if (applied.transactionHashes.length > 0) {
+        await chain.commit(applied);
+        staleCount = applied.tree.staleNodes.length;
+      }
       const invalid = applied.invalid.map(({ hash, error }) => ({ hash, error: errorToMessage(error) }));
       return { height: chain.head.height, logs: applied.logs, invalid };
     },
     checkCode: ({ code }) => chain.checkCode(code),
     view: (request) => chain.view(request),
     simulate: ({ encoded }) => chain.simulate(encoded),
-    release: () => store.close(),
+    async release() {
+      isOpen = false;
+      await store.close();
+    },
     async reopen() {
       await store.reopen();
+      isOpen = true;
       chain.reload();
     },
   };
@@ -63,12 +78,36 @@ async function start(): Promise<void> {
     }
   };
 
+  /** A step after each block, and while there is more to forget, a step whenever nothing is asked. */
+  const prune = async (): Promise<void> => {
+    isPruning = false;
+    if (keptRootCount === null || !isOpen) return;
+    try {
+      const isDone = await chain.prune(keptRootCount, PRUNE_COUNT + 2 * staleCount);
+      if (!isDone) pruneSoon();
+    } catch (error) {
+      // The store takes nothing more then: the next block meets that too, and whoever waits for it is told.
+      if (!(error instanceof InputError)) throw error;
+    }
+  };
+
+  const pruneSoon = (): void => {
+    if (isPruning) return;
+    isPruning = true;
+    setImmediate(() => enqueue(prune));
+  };
+
   // One at a time in order, and behind a fault none.
   let last: Promise<void> = Promise.resolve();
-  port.on("message", (request: Request) => {
-    last = last.then(() => answer(request));
+  const enqueue = (work: () => Promise<void>): void => {
+    last = last.then(work);
     last.catch(reportFault);
+  };
+  port.on("message", (request: Request) => {
+    enqueue(() => answer(request));
+    if (request.method === "produce") enqueue(prune);
   });
+  pruneSoon();
   send({ kind: "ready" });
 }
 

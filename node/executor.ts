@@ -33,6 +33,8 @@ export type ExecutorMethod = keyof ExecutorMethods;
 export interface ExecutorOptions {
   readonly directory: string;
   readonly durability: Durability;
+  /** How many of the last states to keep; null for all. */
+  readonly keptRootCount: number | null;
 }
 
 export interface Request {

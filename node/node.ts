@@ -20,6 +20,7 @@ import type {
   Head,
   NodeService,
   SimulationResult,
+  StateTree,
   TransactionRecord,
   ViewRequest,
   ViewResult,
@@ -43,6 +44,8 @@ export interface NodeOptions {
   readonly directory: string;
   readonly genesis?: Genesis;
   readonly durability?: Durability;
+  /** Keep the state of the last so many blocks only; default: of all. */
+  readonly prune?: number;
   readonly clock: Clock;
   /** Default: loopback. */
   readonly host?: string;
@@ -105,8 +108,14 @@ export class Node implements NodeService {
     executor.onFault = (fault) => this.#stopOnFault(fault);
   }
 
-  /** Throws what `Store.open` throws, and `port_in_use`. Nothing stays behind when it does. */
+  /** Throws what `Store.open` throws, `prune_invalid` and `port_in_use`. Nothing stays behind when it does. */
   static async start(options: NodeOptions): Promise<Node> {
+    const { prune } = options;
+    if (prune !== undefined && !(Number.isSafeInteger(prune) && prune >= 1)) {
+      throw new InputError("prune_invalid", `the state of ${prune} blocks cannot be kept`, {
+        hint: "Keep that of 1 block or more, or leave the option out to keep all.",
+      });
+    }
     const { directory, genesis, durability = "os", host = "127.0.0.1", port } = options;
     const store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
     if (usedLocations.has(store.location)) {
@@ -118,7 +127,7 @@ export class Node implements NodeService {
     usedLocations.add(store.location);
     let executor: Executor | undefined;
     try {
-      executor = await Executor.start({ directory, durability });
+      executor = await Executor.start({ directory, durability, keptRootCount: prune ?? null });
       const node = new Node(options, store, executor);
       node.#server = await startRpcServer({ service: node, host, port, onFault: (error) => node.#stopOnFault(error) });
       return node;
@@ -234,6 +243,14 @@ export class Node implements NodeService {
 
   code(codeHash: Uint8Array): Uint8Array | undefined {
     return this.#store.flat.get(codeKey(codeHash));
+  }
+
+  stateTree(height = this.#head.header.height): StateTree {
+    if (!this.#isKnown(height)) {
+      throw new InputError("height_unknown", `there is no block ${height}; the head is ${this.#head.header.height}`);
+    }
+    const nodes = this.#store.nodesAt(height);
+    return { header: this.#store.requireBlock(height).header, nodes };
   }
 
   pendingCount(): number {

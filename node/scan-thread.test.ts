@@ -120,7 +120,7 @@ describe("a scan", () => {
     expect(numbers(thread)).toEqual([1, 2, 3]);
   });
 
-  test("stops being slow where entries were removed, for LevelDB compacts them away", async () => {
+  test("tells where removed entries make it slow, and stops being slow once that is compacted", async () => {
     const folder = temporaryFolder();
     const database = await openDatabase(folder);
     const count = 50_000;
@@ -136,8 +136,19 @@ describe("a scan", () => {
     };
     time();
     const slow = time();
-    const late = Array.from({ length: 200 }, time).slice(-50);
-    expect(Math.min(...late)).toBeLessThan(slow / 4);
+    let [best, toldCount] = [slow, 0];
+    // Compacting goes on in the background, and LevelDB may need to be told twice.
+    for (let i = 0; i < 2_000 && best >= slow / 4; i++) {
+      best = Math.min(best, time());
+      const told = thread.takeSlowRange();
+      if (told === null) continue;
+      toldCount++;
+      // As the store does it, in the batch of a block.
+      await database.batch([told.start, told.end].map((key) => ({ type: "del", key })));
+      thread.compact(told);
+    }
+    expect(toldCount).toBeGreaterThan(0);
+    expect(best).toBeLessThan(slow / 4);
   });
 });
 

@@ -24,15 +24,31 @@ export const pageCodec = borsh.struct({
   isLast: borsh.bool,
 });
 
+/** Two keys with what lies between them. */
+export interface CompactionRange {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+}
+
+/** Asks the thread to rewrite a range. */
+export interface CompactionRequest {
+  readonly compact: CompactionRange;
+}
+
 export type PageAnswer =
-  | { readonly kind: "page"; readonly encoded: Uint8Array }
+  | {
+      readonly kind: "page";
+      readonly encoded: Uint8Array;
+      /** What pages walk over too slowly, told once. */
+      readonly slow: CompactionRange | null;
+    }
   /** LevelDB's own words. */
   | { readonly kind: "failed"; readonly cause: string };
 
 export interface ScanWorkerData {
   /** The folder's one true path. */
   readonly location: string;
-  /** Takes `PageRequest`, and null at the end; gives `PageAnswer`. */
+  /** Takes `PageRequest`, `CompactionRequest`, and null at the end; gives a `PageAnswer` to the first. */
   readonly port: MessagePort;
   /** One cell, raised with each answer, and when the thread ends. */
   readonly answered: Int32Array<SharedArrayBuffer>;
@@ -51,6 +67,7 @@ export class ScanThread {
   readonly #port: MessagePort;
   readonly #answered = new Int32Array(new SharedArrayBuffer(4));
   #failure: Fault | undefined;
+  #slow: CompactionRange | null = null;
 
   /** `location` must be open in this process. The thread never keeps the process alive. */
   constructor(location: string) {
@@ -99,7 +116,20 @@ export class ScanThread {
       throw this.#failure;
     }
     if (message.kind === "failed") throw new Error(message.cause);
+    this.#slow ??= message.slow;
     return borsh.decode(pageCodec, message.encoded);
+  }
+
+  /** A range that should be compacted, if there is one; whoever takes it sees to it. */
+  takeSlowRange(): CompactionRange | null {
+    const slow = this.#slow;
+    this.#slow = null;
+    return slow;
+  }
+
+  /** Rewrites a range in the background. */
+  compact(range: CompactionRange): void {
+    if (this.#failure === undefined) this.#port.postMessage({ compact: range } satisfies CompactionRequest);
   }
 
   /** Lets go of the folder and ends the thread. */

@@ -2,12 +2,19 @@
  * The thread behind `scan-thread.ts`: has the folder open beside those who write to it, and reads it page by page.
  *
  * LevelDB walks over what was removed until it compacts, which nobody pays for: 50,000 removed entries cost each scan over
- * them 5 ms. So once pages have taken 50 ms too long, the range of the last is compacted, and then they are gone.
+ * them 5 ms. So once pages have taken 50 ms too long, it names the range of the last to be compacted, and then they are gone.
  */
 import { workerData } from "node:worker_threads";
 import { Level } from "level";
 import * as borsh from "../vm/borsh.ts";
-import { type PageAnswer, type PageRequest, pageCodec, type ScanWorkerData } from "./scan-thread.ts";
+import {
+  type CompactionRange,
+  type CompactionRequest,
+  type PageAnswer,
+  type PageRequest,
+  pageCodec,
+  type ScanWorkerData,
+} from "./scan-thread.ts";
 
 /** A page ends with the entry that brings it here. */
 const PAGE_SIZE = 64 * 1024;
@@ -70,24 +77,24 @@ function noKeyAfter(key: Uint8Array): Uint8Array {
 }
 
 /**
- * Rewrites what a page walked over, and nothing else: its own range, as far as it got.
+ * What a page walked over, and nothing else: its own range, as far as it got.
  *
- * LevelDB does not rewrite a lowest file that no other overlaps. Two removals of what was never there make one that does.
+ * LevelDB does not rewrite a lowest file that no other overlaps. Two removals of what was never there make one that does, so
+ * these keys can be removed. Whoever writes to the folder does it: a write that fails must be known to all later ones.
  */
-async function compact({ from, to, reverse }: PageRequest, { entries, isLast }: Page): Promise<void> {
-  excessMs = 0;
+function walkedRange({ from, to, reverse }: PageRequest, { entries, isLast }: Page): CompactionRange {
   const last = isLast ? undefined : entries.at(-1)?.key;
-  const [start, end] = (reverse ? [last ?? from, to] : [from, last ?? to]).map(noKeyAfter);
+  const [start, end] = reverse ? [last ?? from, to] : [from, last ?? to];
+  return { start: noKeyAfter(start), end: noKeyAfter(end) };
+}
+
+async function compact({ start, end }: CompactionRange): Promise<void> {
   try {
-    await database.batch([
-      { type: "del", key: start! },
-      { type: "del", key: end! },
-    ]);
-    await database.compactRange(start!, end!);
+    await opened;
+    await database.compactRange(start, end);
   } catch {
     // Scans go on as slow as they are; a disk that is full is told to whoever writes.
   }
-  compaction = undefined;
 }
 
 /** An error and its causes in words, for they cross threads as text. */
@@ -108,8 +115,13 @@ async function answer(request: PageRequest): Promise<void> {
   let message: PageAnswer;
   try {
     const page = await readPage(request);
-    message = { kind: "page", encoded: borsh.encode(pageCodec, page) };
-    if (excessMs > EXCESS_MS_MAX) compaction ??= compact(request, page);
+    const isSlow = excessMs > EXCESS_MS_MAX;
+    if (isSlow) excessMs = 0;
+    message = {
+      kind: "page",
+      encoded: borsh.encode(pageCodec, page),
+      slow: isSlow ? walkedRange(request, page) : null,
+    };
   } catch (error) {
     message = { kind: "failed", cause: wordsOf(error) };
   }
@@ -120,7 +132,11 @@ async function answer(request: PageRequest): Promise<void> {
 // Who waits for an answer that will never come shall not wait for the time to run out.
 process.on("exit", wake);
 
-port.on("message", async (request: PageRequest | null) => {
+port.on("message", async (request: PageRequest | CompactionRequest | null) => {
+  if (request !== null && "compact" in request) {
+    compaction = compact(request.compact);
+    return;
+  }
   if (request !== null) return answer(request);
   port.close();
   await compaction;

@@ -50,11 +50,13 @@ describe("usage", () => {
     "check",
     "dev",
     "replay",
+    "db",
     "account",
     "transfer",
     "deploy",
     "call",
     "view",
+    "state",
     "tx",
     "block",
   ];
@@ -91,6 +93,9 @@ describe("usage", () => {
     ["an unknown subcommand", ["account", "delete"], "usage"],
     ["an amount that is none", ["transfer", "dev1", "1.5"], "amount_invalid"],
     ["a hash that is none", ["tx", "0x12"], "hash_invalid"],
+    ["a key that is no hex", ["state", "token", "0x1"], "hex_invalid"],
+    ["a height that is none", ["state", "token", "key", "--height", "-1"], "number_invalid"],
+    ["an account's height that is none", ["account", "show", "dev0", "--height", "x"], "number_invalid"],
     ["a height that is none", ["block", "-1"], "number_invalid"],
     ["a port that is none", ["dev", "--port", "70000"], "number_invalid"],
     ["no account at all", ["dev", "--accounts", "0"], "number_invalid"],
@@ -184,6 +189,7 @@ describe("a node that is not there", () => {
     ["call", ["call", "token", "transfer", "--to", "dev0"]],
     ["transfer", ["transfer", "dev1", "5"]],
     ["account show", ["account", "show", "dev0"]],
+    ["state", ["state", "token", "0x00"]],
     ["replay", ["replay"]],
   ])("ends %s with 4", (_, args) => {
     // Nothing listens on port 1.

@@ -1,74 +1,9 @@
 /** `lockstep dev` killed with SIGKILL, which nothing can prepare for: what was acknowledged is there afterwards. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { createClient } from "lockstep/client";
-import { devAccounts } from "lockstep/devnet";
-import { expect, onTestFinished, test } from "vitest";
-import { addressToText, contractAddress } from "../node/address.ts";
-import { hash } from "../node/crypto.ts";
+import { expect, test } from "vitest";
+import { addressToText } from "../node/address.ts";
 import type { Hex, IncludedReceiptJson } from "../node/rpc/api.ts";
-import { toHex } from "../node/rpc/json.ts";
-import type { Action } from "../node/transaction.ts";
-import { sampleContract } from "./support/sample-contracts.ts";
-import { signed, transfer } from "./support/signing.ts";
+import { accounts, actionOf, deploy, dev0, dev1, replay, startDev, transactionHex } from "./crash/dev-process.ts";
 import { temporaryFolder } from "./support/test-chain.ts";
-
-const lockstep = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-const accounts = devAccounts();
-const [dev0, dev1] = accounts as [(typeof accounts)[number], (typeof accounts)[number]];
-const codeHash = hash("code", sampleContract);
-const contract = contractAddress({
-  creator: dev0.address,
-  origin: { kind: "nonce", nonce: 0, action: 1 },
-  codeHash,
-});
-const deploy: readonly Action[] = [
-  { kind: "upload", code: sampleContract },
-  { kind: "create", codeHash, salt: null, args: new Uint8Array(), value: 0n },
-];
-
-/** Every third one pays, every third one writes, every third one fails. */
-function actionOf(number: number): Action {
-  if (number % 3 === 0) return transfer(dev1.address, BigInt(number));
-  const method = number % 3 === 1 ? "set" : "refuse";
-  return { kind: "call", contract, method, args: Uint8Array.of(number), value: 0n };
-}
-
-function transactionHex(
-  sender: (typeof accounts)[number],
-  nonce: number,
-  actions: readonly Action[],
-  gasLimit = 3_000_000,
-): Hex {
-  return toHex(signed(sender, actions, { chainId: "lockstep-dev", nonce, gasLimit }).encoded);
-}
-
-async function startDev(folder: string) {
-  const child: ChildProcess = spawn(process.execPath, [lockstep, "dev", "--data", folder, "--port", "0", "--json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const lines = createInterface({ input: child.stdout! });
-  const [line] = (await once(lines, "line")) as [string];
-  const { url, height } = JSON.parse(line) as { url: string; height: number };
-  const client = createClient(url);
-  onTestFinished(() => client.close());
-  const end = async (signal: NodeJS.Signals) => {
-    const exited = once(child, "exit");
-    child.kill(signal);
-    return exited;
-  };
-  return { client, height, end };
-}
-
-function replay(folder: string) {
-  const { status, stdout } = spawnSync(process.execPath, [lockstep, "replay", "--data", folder, "--json"], {
-    encoding: "utf8",
-  });
-  return { status, answer: JSON.parse(stdout) };
-}
 
 test("50 acknowledged transactions are there after kill -9, and the replay agrees", async () => {
   const folder = temporaryFolder();

@@ -38,6 +38,10 @@ test("lockstep/client", async () => {
   expect(Object.keys(await import("lockstep/client")).sort()).toEqual(["RpcError", "createClient"]);
 });
 
+test("lockstep/proof", async () => {
+  expect(Object.keys(await import("lockstep/proof")).sort()).toEqual(["verifyKey", "verifyKeys"]);
+});
+
 test("nothing else can be imported", async () => {
   const inner: string[] = ["lockstep", "lockstep/vm/jit", "lockstep/dist/vm/jit.js", "lockstep/node/store"];
   for (const path of inner) {

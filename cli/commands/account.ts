@@ -5,14 +5,16 @@ import type { Command } from "commander";
 import { DEFAULT_MNEMONIC, devAccounts } from "../../devnet/accounts.ts";
 import { addressToText } from "../../node/address.ts";
 import { KEY_SIZE } from "../../node/crypto.ts";
-import { fromHex } from "../../node/rpc/json.ts";
+import { fromHex, toHex } from "../../node/rpc/json.ts";
 import { InputError } from "../../vm/errors.ts";
 import { AddressBook } from "../accounts.ts";
-import { withChain } from "../chain.ts";
+import { type Chain, withChain } from "../chain.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { readInputFile } from "../files.ts";
 import { Keystore } from "../keystore.ts";
 import { print, rows } from "../output.ts";
+import { provenAccount, provenRow } from "../proven.ts";
+import { readInteger } from "../scalars.ts";
 import { optionsOf, type Settings, settingsOf, withShared } from "../settings.ts";
 
 export function define(command: Command): void {
@@ -38,9 +40,12 @@ export function define(command: Command): void {
     .description("List the accounts of this machine. Needs no node.")
     .action((_options, self: Command) => listAccounts(settingsOf(self)));
   withShared(command.command("show"), "url", "json")
-    .description("Show an account's balance and nonce.")
+    .description("Show an account's balance and nonce, with proof; without --height, on the newest state.")
     .argument("<account>", "name, alias or address")
-    .action((account: string, _options, self: Command) => showAccount(settingsOf(self), account));
+    .option("--height <height>", "as this block left it, if the node keeps that state")
+    .action((account: string, { height }: { height?: string }, self: Command) =>
+      showAccount(settingsOf(self), account, height === undefined ? undefined : readInteger(height, "height")),
+    );
 }
 
 function randomKey(): Uint8Array {
@@ -103,20 +108,36 @@ function listAccounts(settings: Settings): void {
   });
 }
 
-async function showAccount(settings: Settings, text: string): Promise<void> {
+async function showAccount(settings: Settings, text: string, height: number | undefined): Promise<void> {
   await withChain(settings.url, async (chain) => {
-    const address = addressToText(new AddressBook(settings, chain).fromText(text));
-    const account = await chain.call("state_account", { address });
+    const address = new AddressBook(settings, chain).fromText(text);
+    const proven = await provenAccount(chain, address, height);
+    const { balance, nonce, codeHash } = proven.account;
+    const account = {
+      address: addressToText(address),
+      nonce,
+      // What waits at the node is in no block, and no part of an earlier state.
+      ...(height === undefined && (await nextNonceOf(chain, address))),
+      balance,
+      codeHash: codeHash === null ? null : toHex(codeHash),
+    };
+    const { nextNonce = nonce } = account;
     print(settings, {
-      json: { ...account },
+      json: { ...account, provenBy: proven.provenBy },
       text: [
         account.address,
         ...rows([
-          ["balance", account.balance],
-          ["nonce", `${account.nonce}${account.nextNonce === account.nonce ? "" : ` (next ${account.nextNonce})`}`],
+          ["balance", `${balance}`],
+          ["nonce", `${nonce}${nextNonce === nonce ? "" : ` (next ${nextNonce})`}`],
           ...(account.codeHash === null ? [] : [["code", account.codeHash] as const]),
+          provenRow(proven.provenBy),
         ]),
       ],
     });
   });
+}
+
+async function nextNonceOf(chain: Chain, address: Uint8Array): Promise<{ readonly nextNonce: number }> {
+  const { nextNonce } = await chain.call("state_account", { address: addressToText(address) });
+  return { nextNonce };
 }

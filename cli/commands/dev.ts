@@ -36,6 +36,7 @@ export function define(command: Command): void {
     .option("--chain-id <id>", "the chain's name")
     .option("--deterministic", "a logical clock: the same commands give the same block hashes")
     .option("--durability <mode>", "os (default): blocks survive this process; sync: they survive a power cut")
+    .option("--prune <count>", "keep the state of the last <count> blocks only; default: of every block")
     .option("--ready-fd <number>", "write the JSON line to this descriptor when ready, and close it")
     .option("--quiet", "say nothing about transactions")
     .action(run);
@@ -50,6 +51,7 @@ interface DevOptions {
   readonly chainId?: string;
   readonly deterministic?: true;
   readonly durability?: string;
+  readonly prune?: string;
   readonly readyFd?: string;
   readonly quiet?: true;
 }
@@ -58,7 +60,7 @@ async function run(options: DevOptions, command: Command): Promise<void> {
   const settings = settingsOf(command);
   const durability = readDurability(options.durability ?? "os");
   const readyFd = options.readyFd === undefined ? null : readDescriptor(options.readyFd);
-  const { port, host, accounts, chainId } = options;
+  const { port, host, accounts, chainId, prune } = options;
   const dataDir = options.data ?? join(".lockstep", "devnet");
   const mnemonic = options.mnemonic ?? settings.mnemonic;
   const isSilent = settings.json || options.quiet === true;
@@ -76,6 +78,7 @@ async function run(options: DevOptions, command: Command): Promise<void> {
       }),
       ...(mnemonic !== undefined && { mnemonic }),
       ...(chainId !== undefined && { chainId }),
+      ...(prune !== undefined && { prune: readInteger(prune, "number of blocks", { min: 1 }) }),
       onNotice: printNote,
       ...(!isSilent && { onTransaction: (record, logs) => printText(transactionLines(record, logs)) }),
     }),

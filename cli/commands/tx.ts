@@ -3,12 +3,14 @@
  */
 import type { Command } from "commander";
 import type { ActionJson, TransactionJson } from "../../node/rpc/api.ts";
+import { includedReceiptToJson, transactionToJson } from "../../node/rpc/json.ts";
 import { type Abi, INIT_METHOD } from "../../vm/abi.ts";
 import { InputError } from "../../vm/errors.ts";
 import { AddressBook } from "../accounts.ts";
 import { type Chain, withChain } from "../chain.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { print, rows, toJson } from "../output.ts";
+import { provenTransaction } from "../proven.ts";
 import { decodeEvents, decodeMethodArgs, decodeReturn, statusView } from "../receipt-view.ts";
 import { readHash } from "../scalars.ts";
 import { eventRows } from "../sent-view.ts";
@@ -16,7 +18,7 @@ import { settingsOf, withShared } from "../settings.ts";
 
 export function define(command: Command): void {
   withShared(command, "url", "json")
-    .description("Show a transaction and its receipt.")
+    .description("Show a transaction and its receipt, with proof that both are in the block that is named with them.")
     .argument("<hash>", "0x and 64 hexadecimal digits")
     .action(run);
 }
@@ -26,13 +28,14 @@ async function run(text: string, _options: unknown, command: Command): Promise<v
   const hash = readHash(text);
   await withChain(settings.url, async (chain) => {
     const addresses = new AddressBook(settings, chain);
-    const transaction = await chain.call("tx_get", { hash });
-    const receipt = await chain.call("tx_receipt", { hash });
-    if (transaction === null || receipt === null) {
+    const record = await provenTransaction(chain, hash);
+    if (record === null) {
       throw new CommandError(exitCodes.node, "transaction_unknown", `no block holds the transaction ${hash}`, {
         hint: "It may be waiting, may have been refused, or belong to another chain.",
       });
     }
+    const transaction = transactionToJson(record);
+    const receipt = includedReceiptToJson(record);
     const actions = await Promise.all(
       transaction.actions.map((action, i) => actionView(chain, { action, receipt: receipt.actions[i], addresses })),
     );

@@ -23,7 +23,7 @@ Examples:
 
 export function define(command: Command): void {
   withShared(command, "url", "json")
-    .description("Run a view of a contract on the newest state and print what it returns.")
+    .description("Run a view of a contract on the newest state and print what it returns, which is the node's word.")
     .argument("<contract>", "alias or address")
     .argument("[method]", "one of the contract's views")
     .argument("[arguments...]", "the method's arguments, as --name value or in order")

@@ -94,6 +94,12 @@ export interface TransactionJson {
   readonly index: number;
 }
 
+/** An item of one of a block's lists as borsh, and its audit path up to the list's root in the header. */
+export interface ProvenItemJson {
+  readonly bytes: Hex;
+  readonly path: readonly Hex[];
+}
+
 export interface RpcMethods {
   chain_info: {
     params: Record<string, never>;
@@ -129,6 +135,20 @@ export interface RpcMethods {
   };
   tx_get: { params: { readonly hash: Hex }; result: TransactionJson | null };
   tx_receipt: { params: { readonly hash: Hex }; result: IncludedReceiptJson | null };
+  /**
+   * Shows that the block with this header holds the transaction and its receipt, by RFC 6962 audit paths. `count` is of both
+   * lists; neither it nor `index` is proven by them.
+   */
+  tx_proof: {
+    params: { readonly hash: Hex };
+    result: {
+      readonly header: Hex;
+      readonly index: number;
+      readonly count: number;
+      readonly transaction: ProvenItemJson;
+      readonly receipt: ProvenItemJson;
+    } | null;
+  };
   /** Runs a transaction on the head and keeps nothing. The signature is not checked, so 64 zero bytes will do. */
   tx_simulate: {
     params: { readonly transaction: Hex };
@@ -146,6 +166,20 @@ export interface RpcMethods {
     };
   };
   state_storage: { params: { readonly contract: string; readonly key: Hex }; result: Hex | null };
+  /**
+   * What the state holds under 1 to 64 keys after the block at `height`, by default the head, with one proof of all of it
+   * against the state root in the block's header; both are borsh. A key is an account's "a" and address, a code's "c" and hash,
+   * or a storage entry's "s", the contract's address and the entry's key.
+   */
+  state_proof: {
+    params: { readonly keys: readonly Hex[]; readonly height?: number };
+    result: { readonly header: Hex; readonly values: readonly (Hex | null)[]; readonly proof: Hex };
+  };
+  /** The same about one key as an ICS-23 CommitmentProof, in the JSON of protobuf: bytes are base64, names camel case. */
+  state_ics23Proof: {
+    params: { readonly key: Hex; readonly height?: number };
+    result: { readonly header: Hex; readonly proof: object };
+  };
   contract_code: { params: { readonly codeHash: Hex }; result: Hex | null };
   /** The contract's ABI section as borsh; `null` when its code carries none. */
   contract_abi: { params: { readonly contract: string }; result: { readonly codeHash: Hex; readonly abi: Hex | null } };

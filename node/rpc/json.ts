@@ -142,6 +142,15 @@ function actionToJson(action: Action): ActionJson {
   }
 }
 
+/** A protobuf message in protobuf's own JSON, where bytes are base64 and an absent message is left out. */
+export function protobufToJson(message: unknown): unknown {
+  if (message instanceof Uint8Array) return Buffer.from(message).toString("base64");
+  if (Array.isArray(message)) return message.map(protobufToJson);
+  if (typeof message !== "object" || message === null) return message;
+  const fields = Object.entries(message).filter(([, value]) => value !== null);
+  return Object.fromEntries(fields.map(([name, value]) => [name, protobufToJson(value)]));
+}
+
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossyUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 

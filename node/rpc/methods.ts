@@ -7,14 +7,20 @@ import { ABI_SECTION } from "../../vm/abi.ts";
 import { readCustomSection } from "../../vm/custom-section.ts";
 import { assert, InputError } from "../../vm/errors.ts";
 import { addressFromText, addressToText } from "../address.ts";
-import { encodeBlock, encodeReceipt } from "../block.ts";
+import { encodeBlock, encodeHeader, encodeReceipt } from "../block.ts";
 import { HASH_SIZE } from "../crypto.ts";
 import { encodeGenesis } from "../genesis.ts";
+import { proveItem } from "../merkle.ts";
+import { toIcs23 } from "../state/ics23.ts";
+import { proveKeys } from "../state/prove.ts";
+import { readValue } from "../state/tree.ts";
+import { encodeTransaction } from "../transaction.ts";
 import type { RpcMethod, RpcMethods } from "./api.ts";
 import {
   blockToJson,
   fromHex,
   includedReceiptToJson,
+  protobufToJson,
   receiptToJson,
   statusToJson,
   toHex,
@@ -27,6 +33,9 @@ import type { BlockRecord, NodeService } from "./service.ts";
 export const WAIT_TIMEOUT_MS = 10_000;
 export const WAIT_TIMEOUT_MS_MAX = 60_000;
 const NAME_LENGTH_MAX = 256;
+/** Keys of one state proof, and bytes of the values under them: more than one code, or all of a contract's large entries. */
+const PROOF_KEYS_MAX = 64;
+const PROOF_VALUES_SIZE_MAX = 4 * 1024 * 1024;
 
 /** What a call sees besides its parameters. */
 export interface CallContext {
@@ -110,6 +119,10 @@ const hash = param("0x and 64 hexadecimal digits", (value) => {
 const address = param("an address", (value) =>
   typeof value === "string" && value.length <= 128 ? addressFromText(value) : undefined,
 );
+const hexes = param(`a list of 1 to ${PROOF_KEYS_MAX} texts of 0x and hexadecimal digits`, (value) => {
+  if (!Array.isArray(value) || value.length === 0 || value.length > PROOF_KEYS_MAX) return undefined;
+  return value.every((item) => typeof item === "string") ? value.map(fromHex) : undefined;
+});
 const topic = param('"heads"', (value) => (value === "heads" ? value : undefined));
 
 function readParams(schema: Schema, params: unknown): Readonly<Record<string, unknown>> {
@@ -218,6 +231,25 @@ const methods: { readonly [M in RpcMethod]: Method<M> } = {
     return record === undefined ? null : includedReceiptToJson(record);
   }),
 
+  tx_proof: method("tx_proof", { hash }, ({ hash }, { service }) => {
+    const position = service.transaction(hash);
+    if (position === undefined) return null;
+    const { height, index } = position;
+    const record = service.block(height);
+    assert(record !== undefined, "the block of a transaction is stored");
+    const prove = (items: readonly Uint8Array[]) => ({
+      bytes: toHex(items[index]!),
+      path: proveItem(items, index).map(toHex),
+    });
+    return {
+      header: toHex(encodeHeader(record.header)),
+      index,
+      count: record.receipts.length,
+      transaction: prove(record.block.transactions.map(encodeTransaction)),
+      receipt: prove(record.receipts.map(encodeReceipt)),
+    };
+  }),
+
   tx_simulate: method("tx_simulate", { transaction: hex }, async ({ transaction }, { service }) => {
     const { receipt, height, logs } = await service.simulate(transaction);
     return { receipt: receiptToJson(receipt), height, logs };
@@ -238,6 +270,36 @@ const methods: { readonly [M in RpcMethod]: Method<M> } = {
     const value = service.storage(contract, key);
     return value === undefined ? null : toHex(value);
   }),
+
+  state_proof: method("state_proof", { keys: hexes, height: optional(height) }, ({ keys, height }, { service }) => {
+    const { header, nodes } = service.stateTree(height);
+    let size = 0;
+    const values = keys.map((key) => {
+      const value = readValue(nodes, header.height, key);
+      size += value?.length ?? 0;
+      if (size <= PROOF_VALUES_SIZE_MAX) return value;
+      throw new InputError("proof_too_large", `the values are more than ${PROOF_VALUES_SIZE_MAX} bytes`, {
+        hint: "Ask for fewer keys at once.",
+      });
+    });
+    return {
+      header: toHex(encodeHeader(header)),
+      values: values.map((value) => (value === undefined ? null : toHex(value))),
+      proof: toHex(proveKeys(nodes, header.height, keys)),
+    };
+  }),
+
+  state_ics23Proof: method(
+    "state_ics23Proof",
+    { key: hex, height: optional(height) },
+    ({ key, height }, { service }) => {
+      const { header, nodes } = service.stateTree(height);
+      return {
+        header: toHex(encodeHeader(header)),
+        proof: protobufToJson(toIcs23(nodes, header.height, key)) as object,
+      };
+    },
+  ),
 
   contract_code: method("contract_code", { codeHash: hash }, ({ codeHash }, { service }) => {
     const code = service.code(codeHash);

@@ -3,6 +3,8 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
+import { ics23, verifyMembership, verifyNonMembership } from "@confio/ics23";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type RawData, WebSocket } from "ws";
 import { ABI_SECTION } from "../../vm/abi.ts";
@@ -12,6 +14,7 @@ import {
   type Block,
   blockHash,
   decodeBlock,
+  decodeHeader,
   decodeReceipt,
   type Header,
   type Receipt,
@@ -20,8 +23,12 @@ import {
 } from "../block.ts";
 import { hash, publicKeyOf } from "../crypto.ts";
 import { decodeGenesis, encodeGenesis, type Genesis } from "../genesis.ts";
+import { verifyItem } from "../merkle.ts";
 import { defaultParams } from "../params.ts";
-import { type Account, emptyAccount } from "../state/account.ts";
+import { type Account, accountKey, emptyAccount, encodeAccount, storageKey } from "../state/account.ts";
+import { jmtProofSpec } from "../state/ics23.ts";
+import { applyChanges } from "../state/tree.ts";
+import { verifyKeys } from "../state/verify.ts";
 import {
   type Action,
   decodeTransaction,
@@ -160,6 +167,18 @@ class FakeNode implements NodeService {
     this.codeReads++;
     if (wanted[0] === 0xff) return this.bigCode;
     return toHex(wanted) === toHex(codeHash) ? code : undefined;
+  }
+  /** One block's state, whatever the height: the sender's account and one entry. */
+  stateTree(height = this.head().header.height) {
+    if (height >= this.#records.length) throw new InputError("height_unknown", "there is no such block");
+    const nodes = new Map<string, Uint8Array>();
+    const reader = { getNode: (key: Uint8Array) => nodes.get(toHex(key)) };
+    const { newNodes, root } = applyChanges(reader, null, height, [
+      { key: accountKey(sender), value: encodeAccount(this.account(sender)) },
+      { key: storageKey(contract, Uint8Array.of(1)), value: new Uint8Array() },
+    ]);
+    for (const { key, bytes } of newNodes) nodes.set(toHex(key), bytes);
+    return { header: { ...this.#records[height]!.header, stateRoot: root }, nodes: reader };
   }
   pendingCount() {
     return 1;
@@ -422,6 +441,64 @@ describe.each(transports)("every method answers over %s", (transport) => {
     );
   });
 
+  test("state with a proof against the header's root", async () => {
+    const { api, node } = await open();
+    node.seal([]);
+    const keys = [storageKey(contract, Uint8Array.of(1)), accountKey(contract), accountKey(sender)];
+    const { header, values, proof } = await api.call("state_proof", { keys: keys.map(toHex) });
+    expect(values).toEqual(["0x", null, toHex(encodeAccount(node.account(sender)))]);
+    const { height, stateRoot } = decodeHeader(fromHex(header));
+    expect(height).toBe(1);
+    const claims = keys.map((key, i) => ({ key, value: values[i]! === null ? null : fromHex(values[i]!) }));
+    verifyKeys(stateRoot, claims, fromHex(proof));
+    expect(() => verifyKeys(stateRoot, claims.with(1, claims[2]!), fromHex(proof))).toThrow(failing("proof_keys"));
+    const earlier = await api.call("state_proof", { keys: [toHex(keys[0]!)], height: 0 });
+    expect(decodeHeader(fromHex(earlier.header)).height).toBe(0);
+    const twice = { keys: [toHex(keys[0]!), toHex(keys[0]!)] };
+    await expect(api.call("state_proof", twice)).rejects.toThrow(failing("proof_keys"));
+    await expect(api.call("state_proof", { ...twice, height: 2 })).rejects.toThrow(failing("height_unknown"));
+  });
+
+  test("state with a proof for ICS-23", async () => {
+    const { api } = await open();
+    for (const [key, kind] of [
+      [accountKey(sender), "exist"],
+      [accountKey(contract), "nonexist"],
+    ] as const) {
+      const { header, proof } = await api.call("state_ics23Proof", { key: toHex(key) });
+      const { stateRoot } = decodeHeader(fromHex(header));
+      const decoded = ics23.CommitmentProof.fromObject(proof);
+      expect(decoded.proof).toBe(kind);
+      const [keyHash, value] = [sha256(key), sha256(encodeAccount({ ...emptyAccount, nonce: 4, balance: 1n << 100n }))];
+      const isAccepted =
+        kind === "exist"
+          ? verifyMembership(decoded, jmtProofSpec, stateRoot, keyHash, value)
+          : verifyNonMembership(decoded, jmtProofSpec, stateRoot, keyHash);
+      expect(isAccepted).toBe(true);
+    }
+  });
+
+  test("a transaction and its receipt with their audit paths", async () => {
+    const { api, node } = await open();
+    const transactions = [1, 2, 3].map((size) => decodeTransaction(transaction(upload(size))));
+    const { header } = node.seal(transactions);
+    node.seal([]);
+    for (const [index, transaction] of transactions.entries()) {
+      const hash = toHex(transactionHash(encodeTransaction(transaction)));
+      const proof = (await api.call("tx_proof", { hash }))!;
+      expect(decodeHeader(fromHex(proof.header))).toEqual(header);
+      expect(proof).toMatchObject({ index, count: 3 });
+      expect(decodeTransaction(fromHex(proof.transaction.bytes))).toEqual(transaction);
+      expect(toHex(decodeReceipt(fromHex(proof.receipt.bytes)).transactionHash)).toBe(hash);
+      const check = (root: Uint8Array, { bytes, path }: typeof proof.receipt) =>
+        verifyItem(root, fromHex(bytes), proof, path.map(fromHex));
+      check(header.transactionsRoot, proof.transaction);
+      check(header.receiptsRoot, proof.receipt);
+      expect(() => check(header.receiptsRoot, proof.transaction)).toThrow(failing("proof_root"));
+    }
+    expect(await api.call("tx_proof", { hash: toHex(noHash) })).toBeNull();
+  });
+
   test("what the node refuses keeps the node's code", async () => {
     const { api } = await open();
     const submit = (encoded: Uint8Array) => api.call("tx_submit", { transaction: toHex(encoded) });
@@ -465,6 +542,11 @@ describe.each(transports)("bad messages over %s", (transport) => {
     ["a hash too short", rpc("tx_get", { hash: "0x00" }), -32602, "invalid_params"],
     ["a hash as number", rpc("tx_get", { hash: 0 }), -32602, "invalid_params"],
     ["a hash as list", rpc("tx_get", { hash: [] }), -32602, "invalid_params"],
+    ["no list of keys", rpc("state_proof", { keys: "0x00" }), -32602, "invalid_params"],
+    ["an empty list of keys", rpc("state_proof", { keys: [] }), -32602, "invalid_params"],
+    ["too many keys", rpc("state_proof", { keys: new Array(65).fill("0x00") }), -32602, "invalid_params"],
+    ["a key that is no text", rpc("state_proof", { keys: ["0x00", 1] }), -32602, "invalid_params"],
+    ["a key that is no hex", rpc("state_proof", { keys: ["0x00", "account"] }), -32602, "hex_invalid"],
     ["hex without 0x", rpc("tx_submit", { transaction: "00" }), -32602, "hex_invalid"],
     ["hex of odd length", rpc("tx_submit", { transaction: "0x0" }), -32602, "hex_invalid"],
     [

@@ -6,6 +6,7 @@ import type { Outcome } from "../../vm/outcome.ts";
 import type { Block, Header, Receipt } from "../block.ts";
 import type { Genesis } from "../genesis.ts";
 import type { Account } from "../state/account.ts";
+import type { NodeReader } from "../state/tree.ts";
 import type { Transaction } from "../transaction.ts";
 
 export interface Head {
@@ -26,6 +27,12 @@ export interface TransactionRecord {
   readonly blockHash: Uint8Array;
   /** Position in the block. */
   readonly index: number;
+}
+
+/** The state tree as a block left it: version `header.height` of `nodes`, with the root `header.stateRoot`. */
+export interface StateTree {
+  readonly header: Header;
+  readonly nodes: NodeReader;
 }
 
 export interface ViewRequest {
@@ -65,6 +72,8 @@ export interface NodeService {
   nextNonce(address: Uint8Array): number;
   storage(contract: Uint8Array, key: Uint8Array): Uint8Array | undefined;
   code(codeHash: Uint8Array): Uint8Array | undefined;
+  /** At the head, or at a height whose state is kept. Throws `InputError` `height_unknown`, `height_pruned`. */
+  stateTree(height?: number): StateTree;
   pendingCount(): number;
   /** Admits an encoded transaction; returns its hash. Throws `InputError` with the reason it was not admitted. */
   submit(encoded: Uint8Array): Promise<Uint8Array>;

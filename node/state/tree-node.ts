@@ -14,6 +14,7 @@
  * records come from our own store, where a wrong one means that the store is broken.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
+import { equalBytes } from "../../vm/borsh.ts";
 import { assert, Fault } from "../../vm/errors.ts";
 
 /** Where an inner node finds a child, and what the child hashes to. */
@@ -22,6 +23,8 @@ export interface Child {
   readonly version: number;
   readonly hash: Uint8Array;
   readonly isLeaf: boolean;
+  /** The inner node itself where it is in memory; no part of what the parent stores. */
+  loaded?: InnerNode;
 }
 
 export interface EmptyNode {
@@ -41,7 +44,13 @@ export interface InnerNode {
   readonly kind: "inner";
   /** One slot for each of the 16 nibbles. */
   readonly children: readonly (Child | undefined)[];
+  /** What is known of the binary tree over the slots; comes with the first hash. */
+  folds?: Folds;
 }
+
+/** The subtrees over 16, 8, 8, 4... slots in the order of a heap, from 1 on; `null` is empty, a hole not known. */
+type Folds = (Subtree | null | undefined)[];
+type Subtree = Pick<Child, "hash" | "isLeaf">;
 
 export type TreeNode = EmptyNode | LeafNode | InnerNode;
 
@@ -69,21 +78,37 @@ export function nodeHash(node: TreeNode): Uint8Array {
     case "leaf":
       return hashPair(leafPreimage, node.keyHash, hash(node.value));
     case "inner":
-      return fold(node.children, 0, CHILDREN)?.hash ?? EMPTY_HASH;
+      node.folds ??= new Array<undefined>(CHILDREN).fill(undefined);
+      return foldAt(node.children, node.folds, 1)?.hash ?? EMPTY_HASH;
   }
 }
 
-type Subtree = Pick<Child, "hash" | "isLeaf">;
+function foldAt(children: InnerNode["children"], folds: Folds, at: number): Subtree | null {
+  if (at >= CHILDREN) return children[at - CHILDREN] ?? null;
+  const known = folds[at];
+  if (known !== undefined) return known;
+  const subtree = join(foldAt(children, folds, 2 * at), foldAt(children, folds, 2 * at + 1));
+  folds[at] = subtree;
+  return subtree;
+}
 
-/** The binary subtree over `width` neighbouring slots; `width` is a power of two that divides `from`. */
-function fold(children: InnerNode["children"], from: number, width: number): Subtree | undefined {
-  if (width === 1) return children[from];
-  const half = width / 2;
-  const left = fold(children, from, half);
-  const right = fold(children, from + half, half);
-  if (left === undefined && (right === undefined || right.isLeaf)) return right;
-  if (right === undefined && left?.isLeaf) return left;
+/** A lone leaf is the subtree, whichever its side. */
+function join(left: Subtree | null, right: Subtree | null): Subtree | null {
+  if (left === null && (right === null || right.isLeaf)) return right;
+  if (right === null && left?.isLeaf) return left;
   return { hash: hashPair(innerPreimage, left?.hash ?? EMPTY_HASH, right?.hash ?? EMPTY_HASH), isLeaf: false };
+}
+
+/** The node with other children at some nibbles: of its binary tree, only what is above those is to be hashed again. */
+export function replaceChildren(node: InnerNode, changes: ReadonlyMap<number, Child | undefined>): InnerNode {
+  const children = [...node.children];
+  const folds = node.folds && [...node.folds];
+  for (const [nibble, child] of changes) {
+    children[nibble] = child;
+    if (folds === undefined) continue;
+    for (let at = (CHILDREN + nibble) >> 1; at > 0; at >>= 1) folds[at] = undefined;
+  }
+  return folds === undefined ? { kind: "inner", children } : { kind: "inner", children, folds };
 }
 
 /** A domain tag with room for two hashes behind it; written anew for every hash. */
@@ -154,14 +179,17 @@ function encodeInner({ children }: InnerNode): Uint8Array {
   return bytes;
 }
 
+/** What may spare the hashing of a leaf's key. */
+export type KnownKey = Pick<LeafNode, "key" | "keyHash">;
+
 /** Hashes, keys and values in the result are views of `bytes`. */
-export function decodeNode(bytes: Uint8Array): TreeNode {
+export function decodeNode(bytes: Uint8Array, known?: KnownKey): TreeNode {
   switch (bytes[0]) {
     case EMPTY_TAG:
       assert(bytes.length === 1, "tree record: bytes follow the empty node");
       return EMPTY_NODE;
     case LEAF_TAG:
-      return decodeLeaf(bytes);
+      return decodeLeaf(bytes, known);
     case INNER_TAG:
       return decodeInner(bytes);
     default:
@@ -169,13 +197,14 @@ export function decodeNode(bytes: Uint8Array): TreeNode {
   }
 }
 
-function decodeLeaf(bytes: Uint8Array): LeafNode {
+function decodeLeaf(bytes: Uint8Array, known: KnownKey | undefined): LeafNode {
   assert(bytes.length >= LEAF_HEADER_LENGTH, "tree record: truncated leaf");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const valueAt = LEAF_HEADER_LENGTH + view.getUint32(1);
   assert(bytes.length === valueAt + view.getUint32(5), "tree record: the leaf has another length than it says");
   const key = bytes.subarray(LEAF_HEADER_LENGTH, valueAt);
-  return { kind: "leaf", keyHash: hash(key), key, value: bytes.subarray(valueAt) };
+  const keyHash = known !== undefined && equalBytes(key, known.key) ? known.keyHash : hash(key);
+  return { kind: "leaf", keyHash, key, value: bytes.subarray(valueAt) };
 }
 
 function decodeInner(bytes: Uint8Array): InnerNode {

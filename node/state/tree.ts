@@ -24,10 +24,12 @@ import {
   encodeNode,
   hash,
   type InnerNode,
+  type KnownKey,
   type LeafNode,
   nibbleAt,
   nodeHash,
   nodeKey,
+  replaceChildren,
   type TreeNode,
   withNibble,
 } from "./tree-node.ts";
@@ -35,6 +37,8 @@ import {
 export interface NodeReader {
   /** The record stored under a node key. The tree never writes to it. */
   getNode(key: Uint8Array): Uint8Array | undefined;
+  /** The root of a version, if it is still in memory, with what hangs on it: `rootNode` of the update that made it. */
+  rootNode?(version: number): TreeNode | undefined;
 }
 
 export interface Change {
@@ -50,6 +54,8 @@ export interface StoredNode {
 
 export interface TreeUpdate {
   readonly root: Uint8Array;
+  /** Holds on to the upper nodes of the new version: who keeps it spares the next update their reading and most hashing. */
+  readonly rootNode: TreeNode;
   /** To be stored. No key among them was ever written before. */
   readonly newNodes: readonly StoredNode[];
   /** Keys of the nodes that the base version reaches and the new one does not. */
@@ -68,18 +74,19 @@ export function applyChanges(
   assert(baseVersion === null || baseVersion < version, "a version comes after the version it builds on");
   const edits = sortedEdits(changes);
   const update = new Update(reader, version);
-  const root = update.replaceRoot(baseVersion, edits);
-  return { root, newNodes: update.newNodes, staleNodes: update.staleNodes };
+  const rootNode = update.replaceRoot(baseVersion, edits);
+  return { root: nodeHash(rootNode), rootNode, newNodes: update.newNodes, staleNodes: update.staleNodes };
 }
 
 /** The value of `key` as `version` left it, a view of the stored record. */
 export function readValue(reader: NodeReader, version: number, key: Uint8Array): Uint8Array | undefined {
   const keyHash = hash(key);
-  let node = loadNode(reader, version, keyHash, 0);
+  const known = { key, keyHash };
+  let node = loadNode(reader, version, keyHash, 0, known);
   for (let depth = 0; node.kind === "inner"; depth++) {
     const child = node.children[nibbleAt(keyHash, depth)];
     if (child === undefined) return undefined;
-    node = loadChild(reader, child, keyHash, depth + 1);
+    node = loadChild(reader, child, keyHash, depth + 1, known);
   }
   return node.kind === "leaf" && equalBytes(node.key, key) ? node.value : undefined;
 }
@@ -91,17 +98,19 @@ export function readRoot(reader: NodeReader, version: number): Uint8Array {
 const ROOT_PATH = new Uint8Array(0);
 
 /** A change on its way down: what the leaf at `keyHash` shall be, or null for none. */
-interface Edit {
-  readonly keyHash: Uint8Array;
+interface Edit extends KnownKey {
   readonly leaf: LeafNode | null;
 }
+
+/** Inner nodes above this depth stay in memory with their parents: at most 4,369 of 4 kB, whatever the tree's size. */
+const LOADED_DEPTH = 4;
 
 const byKeyHash = (a: Edit, b: Edit): number => compareBytes(a.keyHash, b.keyHash);
 
 function sortedEdits(changes: readonly Change[]): Edit[] {
   const edits = changes.map(({ key, value }): Edit => {
     const keyHash = hash(key);
-    return { keyHash, leaf: value === null ? null : { kind: "leaf", keyHash, key, value } };
+    return { key, keyHash, leaf: value === null ? null : { kind: "leaf", keyHash, key, value } };
   });
   edits.sort(byKeyHash);
   for (let i = 1; i < edits.length; i++) {
@@ -134,14 +143,15 @@ class Update {
     this.#version = version;
   }
 
-  replaceRoot(baseVersion: number | null, edits: readonly Edit[]): Uint8Array {
+  replaceRoot(baseVersion: number | null, edits: readonly Edit[]): TreeNode {
     let root: TreeNode = EMPTY_NODE;
     if (baseVersion !== null) {
-      root = loadNode(this.#reader, baseVersion, ROOT_PATH, 0);
+      root = this.#reader.rootNode?.(baseVersion) ?? loadNode(this.#reader, baseVersion, ROOT_PATH, 0);
       this.staleNodes.push(nodeKey(baseVersion, ROOT_PATH, 0));
     }
     if (edits.length > 0) root = this.#edit(root, 0, edits);
-    return this.#store(root, ROOT_PATH, 0);
+    this.#store(root, ROOT_PATH, 0);
+    return root;
   }
 
   /** Every edit lies below the node, which is at `depth`; edits are sorted and at least one. */
@@ -167,7 +177,7 @@ class Update {
   #editLeaf(leaf: LeafNode, depth: number, edits: readonly Edit[]): TreeNode {
     const own = edits.find(({ keyHash }) => equalBytes(keyHash, leaf.keyHash));
     const isUnchanged = own === undefined || (own.leaf !== null && equalBytes(own.leaf.value, leaf.value));
-    const edit = { keyHash: leaf.keyHash, leaf: isUnchanged ? leaf : own.leaf };
+    const edit = { key: leaf.key, keyHash: leaf.keyHash, leaf: isUnchanged ? leaf : own.leaf };
     return this.#build(depth, [...edits.filter((other) => other !== own), edit].sort(byKeyHash));
   }
 
@@ -175,19 +185,20 @@ class Update {
     const changed = this.#editChildren(inner, depth, edits);
     if (changed.length === 0) return inner;
 
-    const children = [...inner.children];
-    for (const { nibble } of changed) children[nibble] = undefined;
-    const untouchedCount = children.filter((child) => child !== undefined).length;
     const added = changed.filter(({ node }) => node.kind !== "empty");
-    if (untouchedCount + added.length < 2) {
-      const lone = added[0]?.node ?? this.#takeLoneLeaf(children, edits[0]!.keyHash, depth);
-      if (lone !== undefined && lone.kind !== "inner") return lone;
+    if (added.length < 2) {
+      const untouched = [...inner.children];
+      for (const { nibble } of changed) untouched[nibble] = undefined;
+      const untouchedCount = untouched.filter((child) => child !== undefined).length;
+      if (untouchedCount + added.length < 2) {
+        const lone = added[0]?.node ?? this.#takeLoneLeaf(untouched, edits[0]!.keyHash, depth);
+        if (lone !== undefined && lone.kind !== "inner") return lone;
+      }
     }
-    for (const { nibble, path, node } of added) {
-      const stored = this.#store(node, path, depth + 1);
-      children[nibble] = { version: this.#version, hash: stored, isLeaf: node.kind === "leaf" };
-    }
-    return { kind: "inner", children };
+    return replaceChildren(
+      inner,
+      new Map(changed.map(({ nibble, path, node }) => [nibble, this.#storeChild(node, path, depth + 1)])),
+    );
   }
 
   /** The children that are other nodes now, none of them stored yet; what they replace is stale. */
@@ -199,7 +210,7 @@ class Update {
       while (to < edits.length && nibbleAt(edits[to]!.keyHash, depth) === nibble) to++;
 
       const child = inner.children[nibble];
-      const before = child === undefined ? EMPTY_NODE : loadChild(this.#reader, child, path, depth + 1);
+      const before = child === undefined ? EMPTY_NODE : loadChild(this.#reader, child, path, depth + 1, edits[from]);
       const node = this.#edit(before, depth + 1, edits.slice(from, to));
       if (node === before) continue;
       if (child !== undefined) this.staleNodes.push(nodeKey(child.version, path, depth + 1));
@@ -219,24 +230,33 @@ class Update {
     return loadChild(this.#reader, child, childPath, depth + 1);
   }
 
-  /** Stores the node at the first `depth` nibbles of `path` and returns its hash. */
-  #store(node: TreeNode, path: Uint8Array, depth: number): Uint8Array {
+  #storeChild(node: TreeNode, path: Uint8Array, depth: number): Child | undefined {
+    if (node.kind === "empty") return undefined;
+    this.#store(node, path, depth);
+    const child: Child = { version: this.#version, hash: nodeHash(node), isLeaf: node.kind === "leaf" };
+    if (node.kind === "inner" && depth < LOADED_DEPTH) child.loaded = node;
+    return child;
+  }
+
+  /** Stores the node at the first `depth` nibbles of `path`. */
+  #store(node: TreeNode, path: Uint8Array, depth: number): void {
     this.newNodes.push({ key: nodeKey(this.#version, path, depth), bytes: encodeNode(node) });
-    return nodeHash(node);
   }
 }
 
 /** What `#build` starts from; never stored. */
 const BARE_NODE: InnerNode = { kind: "inner", children: new Array<undefined>(CHILDREN).fill(undefined) };
 
-function loadChild(reader: NodeReader, child: Child, path: Uint8Array, depth: number): TreeNode {
-  const node = loadNode(reader, child.version, path, depth);
+function loadChild(reader: NodeReader, child: Child, path: Uint8Array, depth: number, known?: KnownKey): TreeNode {
+  if (child.loaded !== undefined) return child.loaded;
+  const node = loadNode(reader, child.version, path, depth, known);
   assert(node.kind === (child.isLeaf ? "leaf" : "inner"), "a tree node is of the kind its parent says");
+  if (node.kind === "inner" && depth < LOADED_DEPTH) child.loaded = node;
   return node;
 }
 
-function loadNode(reader: NodeReader, version: number, path: Uint8Array, depth: number): TreeNode {
+function loadNode(reader: NodeReader, version: number, path: Uint8Array, depth: number, known?: KnownKey): TreeNode {
   const bytes = reader.getNode(nodeKey(version, path, depth));
   if (bytes === undefined) throw new Fault(`tree node of version ${version} at depth ${depth} is missing`);
-  return decodeNode(bytes);
+  return decodeNode(bytes, known);
 }

@@ -1,0 +1,322 @@
+/**
+ * `lockstep db check`: whether a folder is, record for record, a chain that this program could have written.
+ *
+ *     blocks     each follows from its parent and covers its transactions and receipts; block 0 is the genesis's
+ *     indices    block hash to height, transaction to place: all that there should be, and nothing else
+ *     state      the head's tree from its leaves to the header's state root; the flat view is its leaves, both ways
+ *     history    the kept trees below the head, and the index of stale nodes; no node that no kept root reaches, but those
+ *                that pruning has still to remove, which nobody reads
+ *
+ * It stops at the first fault. Nothing is executed: whether the results are right, a replay says. Memory does not grow with
+ * the chain, and nothing is written.
+ */
+import { compareBytes, equalBytes } from "../../vm/borsh.ts";
+import { InputError } from "../../vm/errors.ts";
+import { type Block, blockHash, decodeBlock, decodeReceipt, type Header, type Receipt } from "../block.ts";
+import { decodeGenesis, type Genesis } from "../genesis.ts";
+import { readValue } from "../state/tree.ts";
+import { blockFault, genesisFault, receiptsFault } from "./block-links.ts";
+import { damaged } from "./damage.ts";
+import { type Database, holdsChain, noChain, openDatabase, plain, read, storageError } from "./database.ts";
+import {
+  HEIGHT_SIZE,
+  heightBytes,
+  type KeyRange,
+  keys,
+  position,
+  ranges,
+  readHeight,
+  readPosition,
+  space,
+  staleNodeKey,
+} from "./layout.ts";
+import { checkTree, checkTreeBelow, isReached, type ReadRecord, type TreeSize } from "./tree-check.ts";
+
+export type CheckPart = "blocks" | "state" | "history";
+
+export interface CheckedChain {
+  readonly height: number;
+  readonly lowestHeight: number;
+  readonly headHash: Uint8Array;
+  readonly stateRoot: Uint8Array;
+  readonly transactionCount: number;
+  readonly entryCount: number;
+  readonly nodeCount: number;
+}
+
+/**
+ * `onProgress` hears how much of a part is done, from 0 to 1. Throws `InputError`: `data_damaged` with the record in its
+ * details, and what opening a folder throws.
+ */
+export async function checkDatabase(
+  directory: string,
+  onProgress: (part: CheckPart, done: number) => void = () => {},
+): Promise<CheckedChain> {
+  const database = await openDatabase(directory, false);
+  try {
+    if (!(await holdsChain(database, directory))) throw noChain(directory);
+    return await new Check(database, onProgress).run();
+  } catch (error) {
+    throw error instanceof Error && "code" in error ? storageError(error, directory) : error;
+  } finally {
+    await database.close();
+  }
+}
+
+interface Facts {
+  readonly genesis: Genesis;
+  readonly head: number;
+  readonly lowest: number;
+}
+
+class Check {
+  readonly #database: Database;
+  readonly #read: ReadRecord;
+  readonly #onProgress: (part: CheckPart, done: number) => void;
+
+  constructor(database: Database, onProgress: (part: CheckPart, done: number) => void) {
+    this.#database = database;
+    this.#read = (key) => read(database, key);
+    this.#onProgress = onProgress;
+  }
+
+  async run(): Promise<CheckedChain> {
+    const facts = await this.#meta();
+    await this.#noForeignSpace();
+    const { header, transactionCount } = await this.#blocks(facts);
+    await this.#indices(facts, transactionCount);
+    const { leafCount, nodeCount } = await this.#state(header);
+    await this.#history(facts, header, nodeCount);
+    const { head, lowest } = facts;
+    const [headHash, stateRoot] = [blockHash(header), header.stateRoot];
+    return {
+      height: head,
+      lowestHeight: lowest,
+      headHash,
+      stateRoot,
+      transactionCount,
+      entryCount: leafCount,
+      nodeCount,
+    };
+  }
+
+  async #meta(): Promise<Facts> {
+    const known = (["format", "genesis", "head", "lowest", "rollback"] as const).map(keys.meta);
+    for await (const key of this.#database.keys(ranges.all(space.meta))) {
+      if (!known.some((own) => equalBytes(own, key))) throw damaged(key, null, "belongs to nothing");
+    }
+    const height = (name: "head" | "lowest" | "rollback"): number | undefined => {
+      const encoded = this.#read(keys.meta(name));
+      if (encoded === undefined) return undefined;
+      const value = encoded.length === HEIGHT_SIZE ? readHeight(encoded) : Number.NaN;
+      if (!Number.isSafeInteger(value)) throw damaged(keys.meta(name), null, "is no height");
+      return value;
+    };
+    const head = height("head");
+    if (head === undefined) throw damaged(keys.meta("head"), null, "is missing");
+    const lowest = height("lowest") ?? 0;
+    if (lowest > head) throw damaged(keys.meta("lowest"), lowest, "is above the head");
+    const rollback = height("rollback") ?? lowest;
+    if (rollback < lowest || rollback > head)
+      throw damaged(keys.meta("rollback"), rollback, "is no height that is kept");
+    const key = keys.meta("genesis");
+    const encoded = this.#read(key);
+    if (encoded === undefined) throw damaged(key, null, "is missing");
+    return {
+      genesis: readable(key, null, () => decodeGenesis(encoded)),
+      head,
+      lowest,
+    };
+  }
+
+  async #noForeignSpace(): Promise<void> {
+    const gaps = [
+      { gte: Uint8Array.of(space.receipt + 1), lt: Uint8Array.of(space.node) },
+      { gte: Uint8Array.of(space.flat + 1) },
+    ];
+    for (const gap of gaps) {
+      for await (const key of this.#database.keys({ ...gap, limit: 1 })) throw damaged(key, null, "belongs to nothing");
+    }
+  }
+
+  /** The head's header, once every block up to it is right. */
+  async #blocks({ genesis, head }: Facts): Promise<{ header: Header; transactionCount: number }> {
+    const blocks = this.#database.iterator(ranges.all(space.block));
+    const receipts = this.#database.iterator(ranges.all(space.receipt));
+    try {
+      let parent: Header | undefined;
+      let transactionCount = 0;
+      for (let height = 0; height <= head; height++) {
+        const key = keys.block(height);
+        const encoded = await expected(blocks, key, height);
+        const block = readable(key, height, () => decodeBlock(encoded));
+        const fault = parent === undefined ? genesisFault(block, genesis) : blockFault(parent, block);
+        if (fault !== null) throw damaged(key, height, fault);
+        await this.#receiptsOf(block, receipts);
+        transactionCount += block.transactions.length;
+        parent = block.header;
+        this.#onProgress("blocks", (height + 1) / (head + 1));
+      }
+      await nothingMore(blocks);
+      await nothingMore(receipts);
+      return { header: parent!, transactionCount };
+    } finally {
+      await blocks.close();
+      await receipts.close();
+    }
+  }
+
+  /** The receipts of a block, and what finds the block and them. */
+  async #receiptsOf(block: Block, records: Records): Promise<void> {
+    const { height } = block.header;
+    const receipts: Receipt[] = [];
+    for (const index of block.transactions.keys()) {
+      const key = keys.receipt(height, index);
+      const encoded = await expected(records, key, height);
+      receipts.push(readable(key, height, () => decodeReceipt(encoded)));
+    }
+    const fault = receiptsFault(block, receipts);
+    if (fault !== null) throw damaged(keys.block(height), height, fault);
+    this.#mustBe(keys.blockHash(blockHash(block.header)), height, heightBytes(height));
+    for (const [index, { transactionHash }] of receipts.entries()) {
+      this.#mustBe(keys.transaction(transactionHash), height, position(height, index));
+    }
+  }
+
+  #mustBe(key: Uint8Array, height: number, value: Uint8Array): void {
+    const found = this.#read(key);
+    if (found === undefined) throw damaged(key, height, "is missing");
+    if (!equalBytes(found, value)) throw damaged(key, height, "leads somewhere else");
+  }
+
+  /** All that belong there were seen, so that it takes a count to know of others. */
+  async #indices({ head }: Facts, transactionCount: number): Promise<void> {
+    await this.#onlyOwn(ranges.all(space.blockHash), head + 1, (key, value) => {
+      const encoded = value.length === HEIGHT_SIZE ? this.#read(keys.block(readHeight(value))) : undefined;
+      return encoded !== undefined && equalBytes(keys.blockHash(blockHash(decodeBlock(encoded).header)), key);
+    });
+    await this.#onlyOwn(ranges.all(space.transaction), transactionCount, (key, value) => {
+      if (value.length !== position(0, 0).length) return false;
+      const { height, index } = readPosition(value);
+      const encoded = this.#read(keys.receipt(height, index));
+      return encoded !== undefined && equalBytes(keys.transaction(decodeReceipt(encoded).transactionHash), key);
+    });
+  }
+
+  async #state({ height, stateRoot }: Header): Promise<TreeSize> {
+    const size = checkTree(
+      this.#read,
+      height,
+      stateRoot,
+      (leaf) => {
+        const key = keys.flat(leaf.key);
+        const value = this.#read(key);
+        if (value === undefined) throw damaged(key, height, "is missing, and the tree has it");
+        if (!equalBytes(value, leaf.value)) throw damaged(key, height, "has another value than the tree");
+      },
+      (done) => this.#onProgress("state", done),
+    );
+    await this.#onlyOwn(ranges.all(space.flat), size.leafCount, (key) => {
+      const nodes = { getNode: (nodeKey: Uint8Array) => this.#read(keys.node(nodeKey)) };
+      return readValue(nodes, height, key.subarray(1)) !== undefined;
+    });
+    this.#onProgress("state", 1);
+    return size;
+  }
+
+  async #history({ head, lowest }: Facts, header: Header, headNodeCount: number): Promise<void> {
+    let [above, nodeCount] = [header, headNodeCount];
+    for (let height = head; height > lowest; height--) {
+      const below = decodeBlock(this.#read(keys.block(height - 1))!).header;
+      const { writtenCount, staleCount } = checkTreeBelow(this.#read, height, above.stateRoot, below.stateRoot);
+      await this.#onlyOwn(ranges.heights(space.node, height, height + 1), writtenCount, (key) =>
+        isReached(this.#read, height, key.subarray(1)),
+      );
+      await this.#onlyOwn(ranges.heights(space.stale, height, height + 1), staleCount, (key) => {
+        const nodeKey = staleNodeKey(key);
+        return isReached(this.#read, height - 1, nodeKey) && !isReached(this.#read, height, nodeKey);
+      });
+      nodeCount += staleCount - writtenCount;
+      above = below;
+      this.#onProgress("history", (head - height + 1) / (head - lowest));
+    }
+    await this.#forgotten(lowest, nodeCount);
+    for (const first of [space.node, space.stale]) {
+      const { gte } = ranges.heights(first, head + 1, head + 1);
+      await this.#onlyOwn({ gte, lt: Uint8Array.of(first + 1) }, 0, () => false);
+    }
+    this.#onProgress("history", 1);
+  }
+
+  /** What the lowest kept root reaches, and what pruning has still to forget. */
+  async #forgotten(lowest: number, nodeCount: number): Promise<void> {
+    const stale = ranges.heights(space.stale, 0, lowest + 1);
+    let pendingCount = 0;
+    for await (const key of this.#database.keys({ gte: Uint8Array.of(space.stale), lt: stale.lt })) {
+      const nodeKey = staleNodeKey(key);
+      if (this.#read(keys.node(nodeKey)) === undefined || isReached(this.#read, lowest, nodeKey)) {
+        throw damaged(key, null, "names no node that could be forgotten");
+      }
+      if (this.#read(key)!.length > 0) throw damaged(key, null, "has a value");
+      pendingCount++;
+    }
+    const nodes = { gte: Uint8Array.of(space.node), lt: ranges.heights(space.node, 0, lowest + 1).lt };
+    if ((await this.#count(nodes)) === nodeCount + pendingCount) return;
+    const pending = new Set<string>();
+    for await (const key of this.#database.keys(stale)) pending.add(nameOf(staleNodeKey(key)));
+    await this.#onlyOwn(nodes, nodeCount + pendingCount, (key) => {
+      const nodeKey = key.subarray(1);
+      return isReached(this.#read, lowest, nodeKey) || pending.has(nameOf(nodeKey));
+    });
+  }
+
+  /** All own records of the range were seen; if there are more, names the first that is none. */
+  async #onlyOwn(
+    range: KeyRange,
+    ownCount: number,
+    isOwn: (key: Uint8Array, value: Uint8Array) => boolean,
+  ): Promise<void> {
+    if ((await this.#count(range)) === ownCount) return;
+    for await (const [key, value] of this.#database.iterator(range)) {
+      if (!isOwn(plain(key), plain(value))) throw damaged(key, null, "belongs to nothing");
+    }
+    throw damaged(range.gte, null, "begins a range that lost records while it was checked");
+  }
+
+  async #count(range: KeyRange): Promise<number> {
+    let count = 0;
+    for await (const _ of this.#database.keys(range)) count++;
+    return count;
+  }
+}
+
+interface Records {
+  next(): Promise<[key: Uint8Array, value: Uint8Array] | undefined>;
+}
+
+/** The value of the next record, which must be that of `key`. */
+async function expected(records: Records, key: Uint8Array, height: number): Promise<Uint8Array> {
+  const [found, value] = (await records.next()) ?? [];
+  const order = found === undefined ? 1 : compareBytes(found, key);
+  if (order > 0) throw damaged(key, height, "is missing");
+  if (order < 0) throw damaged(found!, null, "belongs to nothing");
+  return plain(value!);
+}
+
+async function nothingMore(records: Records): Promise<void> {
+  const next = await records.next();
+  if (next !== undefined) throw damaged(next[0], null, "belongs to nothing");
+}
+
+function readable<T>(key: Uint8Array, height: number | null, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw damaged(key, height, `cannot be read: ${error.message}`);
+  }
+}
+
+function nameOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("latin1");
+}

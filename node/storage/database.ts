@@ -1,0 +1,113 @@
+/**
+ * LevelDB under a chain: opening a folder, reading one record, and its errors in our words.
+ *
+ * A folder is opened under its one true path, and only if it is empty or ours. Values are plain bytes and nobody else's.
+ */
+import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { join as joinPath } from "node:path";
+import { Level } from "level";
+import { equalBytes } from "../../vm/borsh.ts";
+import { InputError } from "../../vm/errors.ts";
+import { FORMAT, keys, type Operation, text } from "./layout.ts";
+
+export type Database = Level<Uint8Array, Uint8Array>;
+
+/** Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`. */
+export async function openDatabase(directory: string, create: boolean): Promise<Database> {
+  try {
+    if (create) mkdirSync(directory, { recursive: true });
+    // LevelDB would leave its files in a folder that holds no database.
+    if (!existsSync(joinPath(directory, "CURRENT"))) {
+      if (!create) throw noChain(directory);
+      checkUnused(directory);
+    }
+    // It knows a folder by the text of its path: under two names, one folder would be two databases that damage each other.
+    const database: Database = new Level(realpathSync(directory), {
+      keyEncoding: "view",
+      valueEncoding: "view",
+      createIfMissing: create,
+      // The node's thread, the execution worker and their scan threads open the folder; each sees the other's writes at once.
+      multithreading: true,
+    });
+    await database.open();
+    return database;
+  } catch (error) {
+    throw storageError(error, directory);
+  }
+}
+
+/** What LevelDB gives is a Buffer, whose `slice` is a view where that of bytes is a copy. None gets past here. */
+export function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function read(database: Database, key: Uint8Array): Uint8Array | undefined {
+  const value = database.getSync(key);
+  return value && plain(value);
+}
+
+/** Atomic. With `sync`, the disk has it afterwards, and all that was written before it. */
+export async function write(database: Database, operations: readonly Operation[], sync = false): Promise<void> {
+  await database.batch([...operations], { sync });
+}
+
+/** Whether there is a chain of our format, or nothing at all. Throws `InputError` `data_format` when it is something else. */
+export async function holdsChain(database: Database, directory: string): Promise<boolean> {
+  const format = read(database, keys.meta("format"));
+  if (format === undefined) {
+    if ((await database.keys({ limit: 1 }).all()).length === 0) return false;
+    throw new InputError("data_format", `${directory} is a database of another program`, {
+      hint: "Use another folder.",
+    });
+  }
+  if (!equalBytes(format, text(FORMAT))) {
+    throw new InputError(
+      "data_format",
+      `${directory} has the format "${new TextDecoder().decode(format)}", not "${FORMAT}"`,
+      { hint: "Open it with the version of Lockstep that wrote it, or use another folder." },
+    );
+  }
+  return true;
+}
+
+/** What a start that was killed may have left behind is no use of the folder by others. */
+const ownFiles = /^(LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(log|dbtmp|ldb))$/;
+
+function checkUnused(directory: string): void {
+  const foreign = readdirSync(directory).find((name) => !ownFiles.test(name));
+  if (foreign === undefined) return;
+  throw new InputError("data_format", `${directory} holds "${foreign}" and no chain`, {
+    hint: "Name a folder that is empty, does not exist, or was made by Lockstep.",
+  });
+}
+
+export function noChain(directory: string): InputError {
+  return new InputError("data_empty", `${directory} holds no chain`, {
+    hint: "Name the folder that `lockstep dev --data` was given.",
+  });
+}
+
+/** LevelDB's errors as ours. What it says is shown to people and decides nothing beyond the three cases. */
+export function storageError(error: unknown, directory: string): InputError {
+  if (error instanceof InputError) return error;
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    causes.push(`${"code" in at ? at.code : ""} ${at.message}`);
+  const said = causes.join(": ");
+  // The folder's own name must not be taken for what happened to it.
+  const names = existsSync(directory) ? [realpathSync(directory), directory] : [directory];
+  const happened = names.reduce((text, name) => text.replaceAll(name, ""), said);
+  if (happened.includes("LEVEL_LOCKED")) {
+    return new InputError("data_locked", `${directory} is in use by another process`, {
+      hint: "Stop the other node, or give this one a folder of its own with --data.",
+    });
+  }
+  if (/ENOSPC|EDQUOT|no space left|disk quota/i.test(happened)) {
+    return new InputError("storage_full", `no space is left for ${directory}`, {
+      hint: "Free some space; the node goes on by itself, and nothing acknowledged is lost.",
+    });
+  }
+  return new InputError("storage_failed", `${directory} cannot be used: ${said.trim()}`, {
+    hint: "Check that the folder is there, that it is yours, and that the disk is well.",
+  });
+}
