@@ -323,7 +323,7 @@ export const runs: readonly Run[] = [
     13,
     "memory grows to the cap and no further",
     "success",
-    2 * 5_004 + 600_000,
+    2 * 8_004 + 600_000,
     method(
       `i32.const 3 memory.grow ${trapUnless("i32.const 1")} i32.const 1 memory.grow ${trapUnless("i32.const -1")}`,
       "(memory 1 4)",
@@ -333,7 +333,7 @@ export const runs: readonly Run[] = [
     14,
     "growth by 2^31 - 1 and by 2^32 - 1 is refused, unpaid",
     "success",
-    2 * 5_004,
+    2 * 8_004,
     method(
       `i32.const 0x7fffffff memory.grow ${trapUnless("i32.const -1")} i32.const -1 memory.grow ${trapUnless("i32.const -1")}`,
     ),
@@ -342,7 +342,7 @@ export const runs: readonly Run[] = [
     15,
     "a maximum above the cap counts as the cap",
     "success",
-    5_004,
+    8_004,
     method(`i32.const 64 memory.grow ${trapUnless("i32.const -1")}`, "(memory 1 65536)"),
   ),
   ...["memory.fill", "memory.copy", "memory.init $d"].map((name) =>
@@ -378,7 +378,7 @@ export const runs: readonly Run[] = [
       `(global $g (export "gas") (mut i64) (i64.const -5)) (table (export "stack") 1 funcref) (memory (export "halt") 1)`,
     ),
   ),
-  run(29, "the most expensive body there is", "success", 60_000 * 5_000 + 2, () =>
+  run(29, "the most expensive body there is", "success", 60_000 * 8_000 + 2, () =>
     repeated(60_000, [0x40, 0], [0x41, 0], [0x1a]),
   ),
   run(

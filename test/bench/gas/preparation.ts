@@ -25,14 +25,17 @@ const SMALL_SIZE = 2_500;
 
 export function readPreparation(tier: Tier): readonly Reading[] {
   const readings: Reading[] = [];
-  const take = (name: string, codes: readonly Uint8Array[]) => {
+  const take = (name: string, codes: readonly Uint8Array[]) => readings.push(...read(name, codes));
+  const read = (name: string, codes: readonly Uint8Array[]): readonly Reading[] => {
     const ns = Math.min(...codes.map(timePreparation));
     const size = codes[0]!.length;
     const { imports, functions } = decodeModule(codes[0]!);
     const loadGas = size * LOAD_BYTE_GAS + (imports.length + functions.length) * LOAD_FUNCTION_GAS;
     const uploadByteGas = defaultParams.uploadByteGas + defaultParams.transactionByteGas;
-    readings.push({ group: "upload", name, tier, ns, gas: size * uploadByteGas });
-    readings.push({ group: "load", name, tier, ns, gas: loadGas });
+    return [
+      { group: "upload", name, tier, ns, gas: size * uploadByteGas },
+      { group: "load", name, tier, ns, gas: loadGas },
+    ];
   };
   const files = readdirSync(programFolder).filter((file) => file.endsWith(".wasm"));
   const programs = files.sort().map((file) => new Uint8Array(readFileSync(new URL(file, programFolder))));
@@ -43,14 +46,20 @@ export function readPreparation(tier: Tier): readonly Reading[] {
     // All under one name: the worst of them is reported.
     take(code.length < SMALL_SIZE ? "small programs" : "programs", copies);
   }
+  // They are a search for one thing, the worst there is: of all of them, that is what counts.
+  const searched: Reading[] = [];
   for (const { name, build } of bombs) {
     const code = build();
     try {
-      take(name, [code]);
+      searched.push(...read(`the worst of ${bombs.length}: ${name}`, [code]));
     } catch (error) {
       // What the profile refuses is no contract, and the sender has paid for the upload.
       if (!(error instanceof ModuleError)) throw error;
     }
+  }
+  for (const group of ["upload", "load"]) {
+    const found = searched.filter((reading) => reading.group === group);
+    readings.push(found.reduce((worst, next) => (next.ns / next.gas > worst.ns / worst.gas ? next : worst)));
   }
   return readings;
 }

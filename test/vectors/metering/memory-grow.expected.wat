@@ -1,5 +1,5 @@
 ;; function 0
-;;   0x001f  5003 gas
+;;   0x001f  8003 gas
 (module
   (type (;0;) (func (param i32) (result i32)))
   (type (;1;) (func (param i32 i64 i32) (result i32 i64)))
@@ -10,7 +10,7 @@
     block  ;; label = @1
       block  ;; label = @2
         local.get 1
-        i64.const 5004
+        i64.const 8004
         i64.sub
         local.set 1
         local.get 1
