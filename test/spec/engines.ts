@@ -22,7 +22,7 @@ export interface PreparedModule {
  * Ample: a call of the suite takes at most 8 million, but a bulk operation pays by its length before its bounds are looked at,
  * and the suite gives it lengths up to 2^32 - 1.
  */
-const GAS_LIMIT = 100_000_000_000;
+const GAS_LIMIT = 1_000_000_000_000;
 const noInput = new Uint8Array();
 
 function hostAskingFor(step: number, part: number): Host {
