@@ -14,6 +14,7 @@ import { checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from "./gene
 import { ScanThread } from "./scan-thread.ts";
 import type { ScannedState, StateReader } from "./state/journal.ts";
 import { type NodeReader, readValue } from "./state/tree.ts";
+import type { TreeNode } from "./state/tree-node.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
 import { type Database, holdsChain, noChain, openDatabase, read, storageError, write } from "./storage/database.ts";
 import {
@@ -48,7 +49,10 @@ export class Store implements State {
     get: (key) => this.#get(keys.flat(key)),
     scan: (from, to, reverse) => this.#scan(from, to, reverse),
   };
-  readonly nodes: NodeReader = { getNode: (key) => this.#get(keys.node(key)) };
+  readonly nodes: NodeReader = {
+    getNode: (key) => this.#get(keys.node(key)),
+    rootNode: (version) => (this.#top?.version === version ? this.#top.rootNode : undefined),
+  };
   /** The folder's one true path. */
   readonly location: string;
   readonly #directory: string;
@@ -56,6 +60,11 @@ export class Store implements State {
   #database: Database;
   /** A record that was cut short ends LevelDB's log: what came behind it would be lost. So nothing does until `reopen`. */
   #writeFailure: InputError | undefined;
+  /**
+   * The upper tree of the block that was committed last. What a block undid may be there again under the same heights and
+   * hashes and yet refer to other nodes, so nothing of it outlives a rollback, ours or another's while the folder was let go.
+   */
+  #top: { readonly version: number; readonly rootNode: TreeNode } | undefined;
   /** Where the stale index begins to hold something; nothing is ever put before it. */
   #pruneFrom: Uint8Array | undefined;
   /** From the first scan on; most threads that read never scan. */
@@ -102,6 +111,7 @@ export class Store implements State {
   async reopen(): Promise<void> {
     this.#database = await openDatabase(this.#directory, false);
     this.#writeFailure = undefined;
+    this.#top = undefined;
     await this.#finishRollback();
   }
 
@@ -188,8 +198,12 @@ export class Store implements State {
     assert(applied.block.header.height === this.headHeight + 1, "a block goes on top of the head");
     // The scan thread cannot see to this alone: why, `scan-worker.ts` says.
     const slow = this.#scanThread?.takeSlowRange() ?? null;
-    const removals = slow === null ? [] : [del(slow.start), del(slow.end)];
-    await this.#write([...blockOperations(applied), ...removals]);
+    const operations = function* () {
+      yield* blockOperations(applied);
+      if (slow !== null) yield* [del(slow.start), del(slow.end)];
+    };
+    await this.#write(operations());
+    this.#top = { version: applied.block.header.height, rootNode: applied.tree.rootNode };
     if (slow !== null) this.#scanThread?.compact(slow);
   }
 
@@ -257,6 +271,7 @@ export class Store implements State {
   }
 
   async #undoTo(target: number): Promise<void> {
+    this.#top = undefined;
     for (let height = this.headHeight; height > target; height--) {
       const isLast = height === target + 1;
       const mark = isLast ? del(keys.meta("rollback")) : put(keys.meta("rollback"), heightBytes(target));
@@ -286,7 +301,7 @@ export class Store implements State {
     return isLast;
   }
 
-  async #write(operations: readonly Operation[], sync = this.#durability === "sync"): Promise<void> {
+  async #write(operations: Iterable<Operation>, sync = this.#durability === "sync"): Promise<void> {
     if (this.#writeFailure !== undefined) throw this.#writeFailure;
     try {
       await write(this.#database, operations, sync);

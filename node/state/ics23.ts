@@ -20,8 +20,8 @@
 import { compareBytes } from "../../vm/borsh.ts";
 import { assert, InputError } from "../../vm/errors.ts";
 import { DEPTH_MAX } from "./proof.ts";
-import { createProof, loadNode } from "./prove.ts";
-import { type NodeReader, readValue } from "./tree.ts";
+import { createProof } from "./prove.ts";
+import { loadNode, type NodeReader, readValue } from "./tree.ts";
 import { bitAt, EMPTY_HASH, HASH_LENGTH, hash, INNER_TAG, LEAF_TAG } from "./tree-hash.ts";
 import { CHILDREN, type LeafNode, nibbleAt, type TreeNode, withNibble } from "./tree-node.ts";
 

@@ -3,11 +3,10 @@
  * lies beside them stand in the same records.
  */
 import { equalBytes } from "../../vm/borsh.ts";
-import { Fault } from "../../vm/errors.ts";
 import { encodeProof, forkAt, type OnPath, type Proof, type ProofEnd, sortByPath } from "./proof.ts";
-import type { NodeReader } from "./tree.ts";
-import { EMPTY_HASH, hash, innerHash } from "./tree-hash.ts";
-import { CHILDREN, type Child, decodeNode, type LeafNode, nodeKey, type TreeNode, withNibble } from "./tree-node.ts";
+import { loadNode, type NodeReader } from "./tree.ts";
+import { hash } from "./tree-hash.ts";
+import { CHILDREN, type InnerNode, type LeafNode, subtreeHash, type TreeNode, withNibble } from "./tree-node.ts";
 
 /** Of what `version` holds under `key`, or that it holds nothing there. */
 export function proveKey(reader: NodeReader, version: number, key: Uint8Array): Uint8Array {
@@ -31,7 +30,7 @@ type Target = OnPath<{ readonly key: Uint8Array }>;
 
 /** Neighbouring slots of a stored inner node: one subtree of the binary tree. */
 interface Slots {
-  readonly children: readonly (Child | undefined)[];
+  readonly node: InnerNode;
   readonly from: number;
   /** A power of two that divides `from`. */
   readonly width: number;
@@ -56,8 +55,7 @@ class Walk {
     if (node.kind === "empty") this.ends.push({ kind: "empty", depth });
     else if (node.kind === "leaf") this.#stopAtLeaf(node, depth, targets);
     else {
-      const { children } = node;
-      this.#descend({ children, from: 0, width: CHILDREN, depth, childDepth: depth / 4 + 1 }, targets);
+      this.#descend({ node, from: 0, width: CHILDREN, depth, childDepth: depth / 4 + 1 }, targets);
     }
   }
 
@@ -68,17 +66,17 @@ class Walk {
 
   #descend(slots: Slots, targets: readonly Target[]): void {
     if (targets.length === 0) {
-      this.siblings.push(fold(slots)?.hash ?? EMPTY_HASH);
+      this.siblings.push(subtreeHash(slots.node, slots.from, slots.width));
       return;
     }
-    const { children, from, width, depth, childDepth } = slots;
+    const { node, from, width, depth, childDepth } = slots;
     const nibbles = occupied(slots);
     const [nibble] = nibbles;
     if (nibble === undefined) {
       this.ends.push({ kind: "empty", depth });
       return;
     }
-    const child = children[nibble]!;
+    const child = node.children[nibble]!;
     // A leaf that is alone in a subtree is that subtree, so a path may stop between two stored nodes.
     if (width === 1 || (nibbles.length === 1 && child.isLeaf)) {
       const path = withNibble(targets[0]!.path, childDepth - 1, nibble);
@@ -92,28 +90,8 @@ class Walk {
   }
 }
 
-function occupied({ children, from, width }: Slots): number[] {
+function occupied({ node: { children }, from, width }: Slots): number[] {
   const nibbles: number[] = [];
   for (let nibble = from; nibble < from + width; nibble++) if (children[nibble] !== undefined) nibbles.push(nibble);
   return nibbles;
-}
-
-type Hashed = Pick<Child, "hash" | "isLeaf">;
-
-/** `undefined` is the empty subtree. */
-function fold({ children, from, width }: Pick<Slots, "children" | "from" | "width">): Hashed | undefined {
-  if (width === 1) return children[from];
-  const half = width / 2;
-  const left = fold({ children, from, width: half });
-  const right = fold({ children, from: from + half, width: half });
-  if (left === undefined && (right === undefined || right.isLeaf)) return right;
-  if (right === undefined && left?.isLeaf) return left;
-  return { hash: innerHash(left?.hash ?? EMPTY_HASH, right?.hash ?? EMPTY_HASH), isLeaf: false };
-}
-
-/** What `version` stored at the first `depth` nibbles of `path`. */
-export function loadNode(reader: NodeReader, version: number, path: Uint8Array, depth: number): TreeNode {
-  const bytes = reader.getNode(nodeKey(version, path, depth));
-  if (bytes === undefined) throw new Fault(`tree node of version ${version} at depth ${depth} is missing`);
-  return decodeNode(bytes);
 }

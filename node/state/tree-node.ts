@@ -13,9 +13,10 @@
  * Integers are big endian, so node keys sort by version. A record has one encoding and every other spelling is a Fault:
  * records come from our own store, where a wrong one means that the store is broken.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { equalBytes } from "../../vm/borsh.ts";
 import { assert, Fault } from "../../vm/errors.ts";
+import { sha256 } from "./sha256.ts";
+import { EMPTY_HASH, HASH_LENGTH, INNER_TAG as INNER_HASH_TAG, LEAF_TAG as LEAF_HASH_TAG } from "./tree-hash.ts";
 
 /** Where an inner node finds a child, and what the child hashes to. */
 export interface Child {
@@ -59,12 +60,6 @@ export const EMPTY_NODE: EmptyNode = { kind: "empty" };
 
 export const CHILDREN = 16;
 const PATH_LENGTH_MAX = 64;
-const HASH_LENGTH = 32;
-
-const ascii = new TextEncoder();
-
-export const EMPTY_HASH = ascii.encode("SPARSE_MERKLE_PLACEHOLDER_HASH__");
-assert(EMPTY_HASH.length === HASH_LENGTH, "the placeholder is as long as a hash");
 
 /** The one hash function of the state tree. */
 export function hash(bytes: Uint8Array): Uint8Array {
@@ -78,11 +73,17 @@ export function nodeHash(node: TreeNode): Uint8Array {
     case "leaf":
       return hashPair(leafPreimage, node.keyHash, hash(node.value));
     case "inner":
-      node.folds ??= new Array<undefined>(CHILDREN).fill(undefined);
-      return foldAt(node.children, node.folds, 1)?.hash ?? EMPTY_HASH;
+      return subtreeHash(node, 0, CHILDREN);
   }
 }
 
+/** The hash of the binary tree over `width` neighbouring slots from `from` on; `width` is a power of two that divides `from`. */
+export function subtreeHash(node: InnerNode, from: number, width: number): Uint8Array {
+  node.folds ??= new Array<undefined>(CHILDREN).fill(undefined);
+  return foldAt(node.children, node.folds, (CHILDREN + from) / width)?.hash ?? EMPTY_HASH;
+}
+
+/** Subtrees are numbered as in a heap: the root is 1, and the children of `at` are twice `at` and the next. */
 function foldAt(children: InnerNode["children"], folds: Folds, at: number): Subtree | null {
   if (at >= CHILDREN) return children[at - CHILDREN] ?? null;
   const known = folds[at];
@@ -112,15 +113,14 @@ export function replaceChildren(node: InnerNode, changes: ReadonlyMap<number, Ch
 }
 
 /** A domain tag with room for two hashes behind it; written anew for every hash. */
-function createPreimage(tag: string): Uint8Array {
+function createPreimage(tag: Uint8Array): Uint8Array {
   const preimage = new Uint8Array(tag.length + 2 * HASH_LENGTH);
-  preimage.set(ascii.encode(tag));
+  preimage.set(tag);
   return preimage;
 }
 
-const leafPreimage = createPreimage("JMT::LeafNode");
-/** Spelt as the `jmt` crate spells it. */
-const innerPreimage = createPreimage("JMT::IntrnalNode");
+const leafPreimage = createPreimage(LEAF_HASH_TAG);
+const innerPreimage = createPreimage(INNER_HASH_TAG);
 
 function hashPair(preimage: Uint8Array, left: Uint8Array, right: Uint8Array): Uint8Array {
   preimage.set(left, preimage.length - 2 * HASH_LENGTH);
@@ -148,10 +148,9 @@ export function encodeNode(node: TreeNode): Uint8Array {
 
 function encodeLeaf({ key, value }: LeafNode): Uint8Array {
   const bytes = new Uint8Array(LEAF_HEADER_LENGTH + key.length + value.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, LEAF_TAG);
-  view.setUint32(1, key.length);
-  view.setUint32(5, value.length);
+  bytes[0] = LEAF_TAG;
+  setUint32(bytes, 1, key.length);
+  setUint32(bytes, 5, value.length);
   bytes.set(key, LEAF_HEADER_LENGTH);
   bytes.set(value, LEAF_HEADER_LENGTH + key.length);
   return bytes;
@@ -160,17 +159,19 @@ function encodeLeaf({ key, value }: LeafNode): Uint8Array {
 function encodeInner({ children }: InnerNode): Uint8Array {
   let present = 0;
   let leaves = 0;
-  for (const [nibble, child] of children.entries()) {
-    if (child !== undefined) present |= 1 << nibble;
-    if (child?.isLeaf) leaves |= 1 << nibble;
+  for (let nibble = 0; nibble < CHILDREN; nibble++) {
+    const child = children[nibble];
+    if (child === undefined) continue;
+    present |= 1 << nibble;
+    if (child.isLeaf) leaves |= 1 << nibble;
   }
   const bytes = new Uint8Array(INNER_HEADER_LENGTH + countBits(present) * CHILD_LENGTH);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, INNER_TAG);
-  view.setUint16(1, present);
-  view.setUint16(3, leaves);
+  bytes[0] = INNER_TAG;
+  setUint16(bytes, 1, present);
+  setUint16(bytes, 3, leaves);
   let offset = INNER_HEADER_LENGTH;
-  for (const child of children) {
+  for (let nibble = 0; nibble < CHILDREN; nibble++) {
+    const child = children[nibble];
     if (child === undefined) continue;
     setVersion(bytes, offset, child.version);
     bytes.set(child.hash, offset + 8);
@@ -199,9 +200,8 @@ export function decodeNode(bytes: Uint8Array, known?: KnownKey): TreeNode {
 
 function decodeLeaf(bytes: Uint8Array, known: KnownKey | undefined): LeafNode {
   assert(bytes.length >= LEAF_HEADER_LENGTH, "tree record: truncated leaf");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const valueAt = LEAF_HEADER_LENGTH + view.getUint32(1);
-  assert(bytes.length === valueAt + view.getUint32(5), "tree record: the leaf has another length than it says");
+  const valueAt = LEAF_HEADER_LENGTH + getUint32(bytes, 1);
+  assert(bytes.length === valueAt + getUint32(bytes, 5), "tree record: the leaf has another length than it says");
   const key = bytes.subarray(LEAF_HEADER_LENGTH, valueAt);
   const keyHash = known !== undefined && equalBytes(key, known.key) ? known.keyHash : hash(key);
   return { kind: "leaf", keyHash, key, value: bytes.subarray(valueAt) };
@@ -209,9 +209,8 @@ function decodeLeaf(bytes: Uint8Array, known: KnownKey | undefined): LeafNode {
 
 function decodeInner(bytes: Uint8Array): InnerNode {
   assert(bytes.length >= INNER_HEADER_LENGTH, "tree record: truncated inner node");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const present = view.getUint16(1);
-  const leaves = view.getUint16(3);
+  const present = getUint16(bytes, 1);
+  const leaves = getUint16(bytes, 3);
   const count = countBits(present);
   assert(bytes.length === INNER_HEADER_LENGTH + count * CHILD_LENGTH, "tree record: not as long as its children");
   assert((leaves & ~present) === 0, "tree record: a leaf that is no child");
@@ -222,7 +221,7 @@ function decodeInner(bytes: Uint8Array): InnerNode {
   for (let nibble = 0; nibble < CHILDREN; nibble++) {
     if ((present & (1 << nibble)) === 0) continue;
     children[nibble] = {
-      version: getVersion(view, offset),
+      version: getVersion(bytes, offset),
       hash: bytes.subarray(offset + 8, offset + CHILD_LENGTH),
       isLeaf: (leaves & (1 << nibble)) !== 0,
     };
@@ -257,21 +256,39 @@ export function withNibble(path: Uint8Array, depth: number, nibble: number): Uin
   return sibling;
 }
 
-/** Byte by byte, because a DataView for each node key costs more than the rest of the key. */
 function setVersion(bytes: Uint8Array, offset: number, version: number): void {
   assert(Number.isSafeInteger(version), "a version is a safe integer");
   assert(version >= 0, "a version is not negative");
-  const high = Math.floor(version / 2 ** 32);
-  for (let i = 0; i < 4; i++) {
-    bytes[offset + i] = high >>> (24 - 8 * i);
-    bytes[offset + 4 + i] = version >>> (24 - 8 * i);
-  }
+  setUint32(bytes, offset, Math.floor(version / 2 ** 32));
+  setUint32(bytes, offset + 4, version);
 }
 
-function getVersion(view: DataView, offset: number): number {
-  const version = view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4);
+function getVersion(bytes: Uint8Array, offset: number): number {
+  const version = getUint32(bytes, offset) * 2 ** 32 + getUint32(bytes, offset + 4);
   assert(Number.isSafeInteger(version), "tree record: a version above 2^53");
   return version;
+}
+
+// Byte by byte, because a DataView for each record and each node key costs more than the rest of it.
+
+function setUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  bytes[offset + 3] = value;
+}
+
+function getUint32(bytes: Uint8Array, offset: number): number {
+  return getUint16(bytes, offset) * 2 ** 16 + getUint16(bytes, offset + 2);
+}
+
+function setUint16(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 8;
+  bytes[offset + 1] = value;
+}
+
+function getUint16(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! << 8) | bytes[offset + 1]!;
 }
 
 function countBits(bits: number): number {

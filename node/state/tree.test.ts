@@ -297,6 +297,31 @@ describe("versions", () => {
     );
   });
 
+  test("upper nodes that stay in memory change no record, and spare their reading", () => {
+    fc.assert(
+      fc.property(stateArb, blocksArb, (state, blocks) => {
+        const chain = new Chain();
+        let { rootNode } = chain.apply(state);
+        for (const block of blocks) {
+          const base = chain.head!;
+          const read: string[] = [];
+          const reader: NodeReader = {
+            getNode: (key) => {
+              read.push(hex(key));
+              return chain.store.getNode(key);
+            },
+            rootNode: (version) => (version === base ? rootNode : undefined),
+          };
+          const warm = applyChanges(reader, base, base + 1, block);
+          const cold = chain.apply(block);
+          expect([warm.root, warm.newNodes, warm.staleNodes]).toEqual([cold.root, cold.newNodes, cold.staleNodes]);
+          expect(read).not.toContain(hex(nodeKey(base, new Uint8Array(0), 0)));
+          rootNode = warm.rootNode;
+        }
+      }),
+    );
+  });
+
   test("deleting what was stale by a version leaves that version and all later ones whole", () => {
     fc.assert(
       fc.property(blocksArb, fc.nat(), (blocks, choice) => {

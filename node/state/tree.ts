@@ -15,11 +15,11 @@
  */
 import { compareBytes, equalBytes } from "../../vm/borsh.ts";
 import { assert, Fault } from "../../vm/errors.ts";
+import { EMPTY_HASH } from "./tree-hash.ts";
 import {
   CHILDREN,
   type Child,
   decodeNode,
-  EMPTY_HASH,
   EMPTY_NODE,
   encodeNode,
   hash,
@@ -102,7 +102,7 @@ interface Edit extends KnownKey {
   readonly leaf: LeafNode | null;
 }
 
-/** Inner nodes above this depth stay in memory with their parents: at most 4,369 of 4 kB, whatever the tree's size. */
+/** Inner nodes above this depth stay in memory with their parents: at most 4,369, whatever the tree's size. */
 const LOADED_DEPTH = 4;
 
 const byKeyHash = (a: Edit, b: Edit): number => compareBytes(a.keyHash, b.keyHash);
@@ -255,7 +255,14 @@ function loadChild(reader: NodeReader, child: Child, path: Uint8Array, depth: nu
   return node;
 }
 
-function loadNode(reader: NodeReader, version: number, path: Uint8Array, depth: number, known?: KnownKey): TreeNode {
+/** What `version` stored at the first `depth` nibbles of `path`. */
+export function loadNode(
+  reader: NodeReader,
+  version: number,
+  path: Uint8Array,
+  depth: number,
+  known?: KnownKey,
+): TreeNode {
   const bytes = reader.getNode(nodeKey(version, path, depth));
   if (bytes === undefined) throw new Fault(`tree node of version ${version} at depth ${depth} is missing`);
   return decodeNode(bytes, known);

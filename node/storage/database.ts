@@ -12,6 +12,9 @@ import { FORMAT, keys, type Operation, text } from "./layout.ts";
 
 export type Database = Level<Uint8Array, Uint8Array>;
 
+/** Of what LevelDB read and unpacked; its own is 8 MB. All threads of the process that open a folder share it. */
+export const CACHE_SIZE = 32 * 1024 * 1024;
+
 /** Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`. */
 export async function openDatabase(directory: string, create: boolean): Promise<Database> {
   try {
@@ -28,6 +31,7 @@ export async function openDatabase(directory: string, create: boolean): Promise<
       createIfMissing: create,
       // The node's thread, the execution worker and their scan threads open the folder; each sees the other's writes at once.
       multithreading: true,
+      cacheSize: CACHE_SIZE,
     });
     await database.open();
     return database;
@@ -46,9 +50,17 @@ export function read(database: Database, key: Uint8Array): Uint8Array | undefine
   return value && plain(value);
 }
 
-/** Atomic. With `sync`, the disk has it afterwards, and all that was written before it. */
-export async function write(database: Database, operations: readonly Operation[], sync = false): Promise<void> {
-  await database.batch([...operations], { sync });
+/**
+ * Atomic. With `sync`, the disk has it afterwards, and all that was written before it. Operation by operation, which takes a
+ * third of the time of an array: `level` copies each of an array's objects and hands them over by their properties' names.
+ */
+export async function write(database: Database, operations: Iterable<Operation>, sync = false): Promise<void> {
+  const batch = database.batch();
+  for (const operation of operations) {
+    if (operation.type === "put") batch.put(operation.key, operation.value);
+    else batch.del(operation.key);
+  }
+  await batch.write({ sync });
 }
 
 /** Whether there is a chain of our format, or nothing at all. Throws `InputError` `data_format` when it is something else. */

@@ -127,17 +127,18 @@ export function recordOperations(block: Block, receipts: readonly Receipt[]): Op
   return operations;
 }
 
-/** All that a block changes, and with it the head. */
-export function blockOperations({ block, receipts, changes, tree }: AppliedBlock): Operation[] {
+/** What stands under a key that says it all. */
+const NOTHING = new Uint8Array();
+
+/** All that a block changes, and with it the head. One by one, for a block has many and each is done with at once. */
+export function* blockOperations({ block, receipts, changes, tree }: AppliedBlock): Generator<Operation> {
   const { height } = block.header;
-  const operations = recordOperations(block, receipts);
-  for (const { key, bytes } of tree.newNodes) operations.push(put(keys.node(key), bytes));
-  for (const key of tree.staleNodes) operations.push(put(keys.stale(height, key), new Uint8Array()));
-  for (const { key, value } of changes) {
-    operations.push(value === null ? del(keys.flat(key)) : put(keys.flat(key), value));
-  }
-  operations.push(put(keys.meta("head"), heightBytes(height)));
-  return operations;
+  yield* recordOperations(block, receipts);
+  for (const { key, bytes } of tree.newNodes) yield put(keys.node(key), bytes);
+  const encodedHeight = heightBytes(height);
+  for (const key of tree.staleNodes) yield put(join(space.stale, encodedHeight, key), NOTHING);
+  for (const { key, value } of changes) yield value === null ? del(keys.flat(key)) : put(keys.flat(key), value);
+  yield put(keys.meta("head"), heightBytes(height));
 }
 
 export function text(value: string): Uint8Array {
@@ -145,7 +146,9 @@ export function text(value: string): Uint8Array {
 }
 
 function join(prefix: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  const key = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 1;
+  for (const part of parts) length += part.length;
+  const key = new Uint8Array(length);
   key[0] = prefix;
   let at = 1;
   for (const part of parts) {

@@ -39,10 +39,11 @@ async function take(store: Store, step: Step): Promise<void> {
 
 type Failure = "not done" | "not told" | "torn";
 
-const prototype = Level.prototype as unknown as {
-  batch(operations: readonly unknown[], options: unknown): Promise<void>;
-};
-const batch = prototype.batch;
+interface Batch {
+  write(options: unknown): Promise<void>;
+}
+const prototype = Level.prototype as unknown as { batch(): Batch };
+const createBatch = prototype.batch;
 afterEach(() => vi.restoreAllMocks());
 
 /** Lets the write of that number fail in this way, once. */
@@ -50,15 +51,20 @@ function failWrite(folder: string, failing: number, failure: Failure) {
   let count = 0;
   /** Where to cut which log, once the folder is closed. */
   let cut: { readonly log: string; readonly size: number } | undefined;
-  vi.spyOn(prototype, "batch").mockImplementation(async function (this: object, operations, options) {
-    const isFailing = count++ === failing;
-    if (isFailing && failure === "not done") throw new Error("ENOSPC: no space left on device");
-    const before = logOf(folder);
-    await batch.call(this, operations, options);
-    if (!isFailing) return;
-    const after = logOf(folder);
-    if (failure === "torn") cut = { log: after.log, size: before.size + Math.floor((after.size - before.size) / 2) };
-    throw new Error("EIO: input/output error");
+  vi.spyOn(prototype, "batch").mockImplementation(function (this: object) {
+    const batch = createBatch.call(this);
+    const write = batch.write.bind(batch);
+    batch.write = async (options) => {
+      const isFailing = count++ === failing;
+      if (isFailing && failure === "not done") throw new Error("ENOSPC: no space left on device");
+      const before = logOf(folder);
+      await write(options);
+      if (!isFailing) return;
+      const after = logOf(folder);
+      if (failure === "torn") cut = { log: after.log, size: before.size + Math.floor((after.size - before.size) / 2) };
+      throw new Error("EIO: input/output error");
+    };
+    return batch;
   });
   return {
     get count() {

@@ -16,6 +16,7 @@ export interface Bench {
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   vm: () => import("./vm.ts"),
   gas: () => import("./gas.ts"),
+  state: () => import("./state.ts"),
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean" } } });
