@@ -24,8 +24,8 @@ import type { Store } from "./store.ts";
 import { encodedTransaction } from "./transaction.ts";
 
 const zeroAddress = new Uint8Array(32);
-/** Of a view whose caller names no limit: about a tenth of a second. */
-const VIEW_GAS_LIMIT = 100_000_000;
+/** Of a view whose caller names no limit: at most about half a second. */
+const VIEW_GAS_LIMIT = 500_000_000;
 
 export class Chain {
   readonly #store: Store;

@@ -28,7 +28,7 @@ export function define(command: Command): void {
     .argument("[method]", "one of the contract's views")
     .argument("[arguments...]", "the method's arguments, as --name value or in order")
     .option("--caller <address>", "who asks, for views that look at it")
-    .option("--gas-limit <gas>", "default: 100000000")
+    .option("--gas-limit <gas>", "default: 500000000")
     .option("--args <hex>", "all arguments in borsh, for a contract without an ABI")
     .addHelpText("after", examples)
     .passThroughOptions()

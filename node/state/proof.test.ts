@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { keyPool } from "../../test/support/key-pool.ts";
 import { compareBytes } from "../../vm/borsh.ts";
 import { Fault, InputError } from "../../vm/errors.ts";
 import { DEPTH_MAX, decodeProof, encodeProof, PROOF_KEYS_MAX, type Proof } from "./proof.ts";
@@ -86,24 +87,6 @@ function naiveProof(entries: readonly Entry[], keys: readonly Uint8Array[]): Pro
   );
   return proof;
 }
-
-/** Keys in groups whose hashes share their first 3 to 6 nibbles, and some that share nothing. */
-const keyPool: readonly Uint8Array[] = (() => {
-  const byPrefix = new Map<string, Uint8Array[]>();
-  for (let i = 0; i < 20_000; i++) {
-    const key = utf8(`key ${i}`);
-    const path = hex(sha256(key));
-    for (const length of [3, 6]) {
-      const prefix = path.slice(0, length);
-      byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), key]);
-    }
-  }
-  const groups = [...byPrefix].filter(([, keys]) => keys.length > 1);
-  const deep = groups.filter(([prefix]) => prefix.length === 6).slice(0, 6);
-  const shallow = groups.filter(([prefix]) => prefix.length === 3).slice(0, 2);
-  const lone = Array.from({ length: 6 }, (_, i) => utf8(`lone key ${i}`));
-  return [...[...deep, ...shallow].flatMap(([, keys]) => keys.slice(0, 6)), ...lone];
-})();
 
 const valueArb = fc.oneof(fc.constantFrom(utf8(""), utf8("a")), fc.uint8Array({ maxLength: 40 }));
 const stateArb = fc.uniqueArray(fc.record({ key: fc.constantFrom(...keyPool), value: valueArb }), {
