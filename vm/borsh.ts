@@ -245,7 +245,9 @@ export const string: Codec<string> = {
     const encoded = reader.bytes(reader.u32());
     try {
       return utf8Decoder.decode(encoded);
-    } catch {
+    } catch (error) {
+      // An exhausted stack says nothing about the bytes.
+      if (!(error instanceof TypeError)) throw error;
       return reader.fail("borsh_utf8", "text is not well-formed UTF-8");
     }
   },

@@ -118,7 +118,9 @@ export class ByteReader {
     if (length > lengthMax) this.fail("limit_name", `name of ${length} bytes, at most ${lengthMax}`, at);
     try {
       return utf8.decode(encoded);
-    } catch {
+    } catch (error) {
+      // An exhausted stack says nothing about the bytes.
+      if (!(error instanceof TypeError)) throw error;
       return this.fail("malformed_utf8", "name is not well-formed UTF-8", at);
     }
   }

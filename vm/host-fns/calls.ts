@@ -176,8 +176,10 @@ function readName(call: HostCall, pointer: number, length: number): string | nul
   if (length >>> 0 > NAME_SIZE_MAX) return null;
   try {
     return strictUtf8.decode(call.read(pointer, length));
-  } catch {
-    return null;
+  } catch (error) {
+    // What the decoder says of bytes that are no text. Anything else, an exhausted stack too, is no answer about the name.
+    if (error instanceof TypeError) return null;
+    throw error;
   }
 }
 
