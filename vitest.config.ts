@@ -16,6 +16,8 @@ const threadsFromBuild = {
 export default defineConfig({
   plugins: [threadsFromBuild],
   test: {
+    // Vitest leaves one of two processors idle, and the suite has to stay under three minutes.
+    maxWorkers: 2,
     include: [
       "vm/**/*.test.ts",
       "node/**/*.test.ts",
