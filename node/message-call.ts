@@ -169,7 +169,7 @@ export function callMessage(scope: TransactionScope, message: Message): MessageR
     const { codeHash } = readAccount(scope.journal, message.contract);
     if (codeHash === null) return refused("NotAContract");
     if (message.method === INIT_METHOD || message.method === MIGRATE_METHOD) return refused("NoSuchMethod");
-    return runCode(scope, codeHash, message, (contract, loaded) => runMethod(scope, contract, loaded));
+    return runCode(scope, codeHash, message, runMethod);
   });
 }
 
@@ -188,7 +188,7 @@ export function createMessage(
     writeAccount(journal, created, { ...account, codeHash });
     scope.created.push(created);
     const message = { caller: creator, contract: created, method: INIT_METHOD, args, value, frame };
-    return runCode(scope, codeHash, message, (contract, loaded) => runSpecial(scope, contract, loaded));
+    return runCode(scope, codeHash, message, runSpecial);
   });
   return { ...result, created };
 }
@@ -203,7 +203,7 @@ function upgradeMessage(
     if (!isStored(journal, codeHash)) return refused("UnknownCode");
     writeAccount(journal, contract, { ...readAccount(journal, contract), codeHash });
     const message = { caller: contract, contract, method: MIGRATE_METHOD, args, value: 0n, frame };
-    return runCode(scope, codeHash, message, (prepared, loaded) => runSpecial(scope, prepared, loaded));
+    return runCode(scope, codeHash, message, runSpecial);
   });
 }
 
@@ -235,7 +235,7 @@ function runCode(
   scope: TransactionScope,
   codeHash: Uint8Array,
   message: Message,
-  run: (contract: PreparedContract, message: Message) => MessageResult,
+  run: (scope: TransactionScope, contract: PreparedContract, message: Message) => MessageResult,
 ): MessageResult {
   const { frame } = message;
   const name = String(codeHash);
@@ -247,7 +247,8 @@ function runCode(
     assert(code !== undefined, "an account refers to code that is not stored");
     return code;
   });
-  const { outcome, gasUsed } = run(contract, { ...message, frame: { ...frame, gasLimit: frame.gasLimit - loadGas } });
+  const loaded = { ...message, frame: { ...frame, gasLimit: frame.gasLimit - loadGas } };
+  const { outcome, gasUsed } = run(scope, contract, loaded);
   return { outcome, gasUsed: gasUsed + loadGas };
 }
 

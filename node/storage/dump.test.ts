@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { canMount, fill, smallDisk } from "../../test/support/full-disk.ts";
 import { arbitraryBlock, createBlock, type MadeBlock, recordsOf, tamper } from "../../test/support/made-blocks.ts";
+import { codeOfWork } from "../../test/support/refusals.ts";
 import { sampleContract } from "../../test/support/sample-contracts.ts";
 import { TestChain, temporaryFolder, testGenesis } from "../../test/support/test-chain.ts";
-import { InputError } from "../../vm/errors.ts";
 import { hash } from "../crypto.ts";
 import { encodeGenesis } from "../genesis.ts";
 import { openReplaySource, replayChain } from "../replay.ts";
@@ -30,16 +30,6 @@ async function openLoaded(path: string): Promise<Store> {
   const store = await Store.open(folder);
   onTestFinished(() => store.close());
   return store;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "accepted",
-    (error) => {
-      if (error instanceof InputError) return error.code;
-      throw error;
-    },
-  );
 }
 
 const sampleBlocks = fc.sample(arbitraryBlock, { numRuns: 4, seed: 21 });
@@ -121,7 +111,7 @@ describe("a dump is refused and leaves nothing behind", () => {
     const folder = temporaryFolder();
     const [path, target] = [join(folder, "chain.dump"), join(folder, "target")];
     writeFileSync(path, bytes);
-    expect(await codeOf(loadChain(path, target))).toMatch(codes);
+    expect(await codeOfWork(loadChain(path, target))).toMatch(codes);
     expect(readdirSync(folder)).toEqual(["chain.dump"]);
   }
 
@@ -156,8 +146,8 @@ describe("a dump is refused and leaves nothing behind", () => {
     await expectRefused(bytes, /^dump_version$/);
     await expectRefused(new TextEncoder().encode("something else entirely"), /^dump_format$/);
     const folder = temporaryFolder();
-    expect(await codeOf(loadChain(join(folder, "none"), join(folder, "target")))).toBe("dump_missing");
-    expect(await codeOf(loadChain(folder, join(folder, "target")))).toBe("dump_unreadable");
+    expect(await codeOfWork(loadChain(join(folder, "none"), join(folder, "target")))).toBe("dump_missing");
+    expect(await codeOfWork(loadChain(folder, join(folder, "target")))).toBe("dump_unreadable");
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -191,23 +181,23 @@ describe("a dump is refused and leaves nothing behind", () => {
     for (const [what, records] of wrong) {
       await writeDump(path, records);
       const folder = temporaryFolder();
-      expect(await codeOf(loadChain(path, join(folder, "target"))), what).toBe("dump_invalid");
+      expect(await codeOfWork(loadChain(path, join(folder, "target"))), what).toBe("dump_invalid");
       expect(readdirSync(folder), what).toEqual([]);
     }
     await writeDump(path, good);
-    expect(await codeOf(loadChain(path, join(temporaryFolder(), "target")))).toBe("accepted");
+    expect(await codeOfWork(loadChain(path, join(temporaryFolder(), "target")))).toBe("accepted");
   });
 
   test("when the folder is in use: data_exists, and what is there stays", async () => {
     const path = await sampleDump();
     const folder = temporaryFolder();
     writeFileSync(join(folder, "mine"), "precious");
-    expect(await codeOf(loadChain(path, folder))).toBe("data_exists");
-    expect(await codeOf(loadChain(path, join(folder, "mine")))).toBe("data_exists");
+    expect(await codeOfWork(loadChain(path, folder))).toBe("data_exists");
+    expect(await codeOfWork(loadChain(path, join(folder, "mine")))).toBe("data_exists");
     expect(readFileSync(join(folder, "mine"), "utf8")).toBe("precious");
     mkdirSync(join(folder, "empty"));
-    expect(await codeOf(loadChain(path, join(folder, "empty")))).toBe("accepted");
-    expect(await codeOf(loadChain(path, join(folder, "empty")))).toBe("data_exists");
+    expect(await codeOfWork(loadChain(path, join(folder, "empty")))).toBe("accepted");
+    expect(await codeOfWork(loadChain(path, join(folder, "empty")))).toBe("data_exists");
   });
 });
 
@@ -219,7 +209,7 @@ describe("no dump is made", () => {
     for (const key of [keys.block(0), keys.block(2), root]) {
       const store = await chainOf(sampleBlocks);
       await tamper(store.location, (database) => database.del(key));
-      expect(await codeOf(dumpChain(store, path))).toBe("data_damaged");
+      expect(await codeOfWork(dumpChain(store, path))).toBe("data_damaged");
       expect(readFileSync(path)).toEqual(before);
     }
   });
@@ -227,7 +217,7 @@ describe("no dump is made", () => {
   test("where there is no folder: storage_failed", async () => {
     const store = await chainOf([]);
     const path = join(temporaryFolder(), "none", "chain.dump");
-    expect(await codeOf(dumpChain(store, path))).toBe("storage_failed");
+    expect(await codeOfWork(dumpChain(store, path))).toBe("storage_failed");
     expect(existsSync(path)).toBe(false);
   });
 
@@ -239,11 +229,11 @@ describe("no dump is made", () => {
     const good = join(temporaryFolder(), "good.dump");
     await dumpChain(store, good);
     const makeRoom = fill(disk, 20_000);
-    expect(await codeOf(dumpChain(store, path))).toBe("storage_full");
+    expect(await codeOfWork(dumpChain(store, path))).toBe("storage_full");
     expect(readdirSync(disk)).toEqual(["filler"]);
-    expect(await codeOf(loadChain(good, join(disk, "target")))).toBe("storage_full");
+    expect(await codeOfWork(loadChain(good, join(disk, "target")))).toBe("storage_full");
     expect(readdirSync(disk)).toEqual(["filler"]);
     makeRoom();
-    expect(await codeOf(dumpChain(store, path))).toBe("accepted");
+    expect(await codeOfWork(dumpChain(store, path))).toBe("accepted");
   });
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { arbitraryBlock, createBlock, recordsOf, tamper } from "../../test/support/made-blocks.ts";
+import { codeOfWork } from "../../test/support/refusals.ts";
 import { transfer } from "../../test/support/signing.ts";
 import { alice, bob, TestChain, temporaryFolder, testGenesis } from "../../test/support/test-chain.ts";
-import { InputError } from "../../vm/errors.ts";
 import { Store } from "../store.ts";
 import { heightBytes, keys } from "./layout.ts";
 
@@ -11,16 +11,6 @@ async function newStore(): Promise<Store> {
   const store = await Store.open(temporaryFolder(), { genesis: testGenesis });
   onTestFinished(() => store.close());
   return store;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "accepted",
-    (error) => {
-      if (error instanceof InputError) return error.code;
-      throw error;
-    },
-  );
 }
 
 describe("a rollback", () => {
@@ -96,9 +86,9 @@ describe("a rollback", () => {
     await store.prune(2, 1_000);
     const before = await recordsOf(store.location);
     for (const height of [6, 2 ** 53, -1, 0.5, Number.NaN]) {
-      expect(await codeOf(store.rollback(height)), `${height}`).toBe("height_unknown");
+      expect(await codeOfWork(store.rollback(height)), `${height}`).toBe("height_unknown");
     }
-    for (const height of [0, 1, 3]) expect(await codeOf(store.rollback(height)), `${height}`).toBe("height_pruned");
+    for (const height of [0, 1, 3]) expect(await codeOfWork(store.rollback(height)), `${height}`).toBe("height_pruned");
     expect(await recordsOf(store.location)).toEqual(before);
   });
 });
@@ -116,14 +106,14 @@ describe("a snapshot", () => {
     await chain.revert(ids[3]!);
     expect(chain.head.height).toBe(2);
     // The second one at this height was taken later.
-    for (const id of ids.slice(4)) expect(await codeOf(chain.revert(id))).toBe("snapshot_unknown");
+    for (const id of ids.slice(4)) expect(await codeOfWork(chain.revert(id))).toBe("snapshot_unknown");
     await extend();
     await chain.revert(ids[3]!);
     await chain.revert(ids[2]!);
     await chain.revert(ids[0]!);
     expect(chain.head.height).toBe(0);
     expect(store.headHeight).toBe(0);
-    for (const id of ids.slice(1)) expect(await codeOf(chain.revert(id))).toBe("snapshot_unknown");
+    for (const id of ids.slice(1)) expect(await codeOfWork(chain.revert(id))).toBe("snapshot_unknown");
     expect(ids).not.toContain(chain.snapshot());
   });
 
@@ -136,12 +126,12 @@ describe("a snapshot", () => {
     const high = chain.snapshot();
     await chain.rollback(1);
     await extend();
-    expect(await codeOf(chain.revert(high))).toBe("snapshot_unknown");
-    expect(await codeOf(chain.revert(low))).toBe("accepted");
+    expect(await codeOfWork(chain.revert(high))).toBe("snapshot_unknown");
+    expect(await codeOfWork(chain.revert(low))).toBe("accepted");
   });
 
   test("that nobody took is unknown", async () => {
     const { chain } = await TestChain.create();
-    for (const id of [0, 1, -1, Number.NaN]) expect(await codeOf(chain.revert(id))).toBe("snapshot_unknown");
+    for (const id of [0, 1, -1, Number.NaN]) expect(await codeOfWork(chain.revert(id))).toBe("snapshot_unknown");
   });
 });

@@ -11,3 +11,14 @@ export function codeOf(run: () => unknown): string {
   }
   return "accepted";
 }
+
+/** The same of work that takes its time. */
+export async function codeOfWork(work: Promise<unknown>): Promise<string> {
+  const settled = await work.then(
+    () => () => {},
+    (error) => () => {
+      throw error;
+    },
+  );
+  return codeOf(settled);
+}
