@@ -74,17 +74,19 @@ function throughTemporaryFile(path: string, { data, mode }: Content, publish: (t
     mkdirSync(folder, { recursive: true });
     const file = openSync(temporary, "wx", mode);
     try {
-      writeFileSync(file, data);
-      fsyncSync(file);
+      try {
+        writeFileSync(file, data);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      publish(temporary);
     } finally {
-      closeSync(file);
+      rmSync(temporary, { force: true });
     }
-    publish(temporary);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw new CommandError(exitCodes.file, "file_unwritable", `${path} cannot be written (${error.code})`);
-  } finally {
-    rmSync(temporary, { force: true });
   }
 }
 

@@ -114,7 +114,7 @@ const table: readonly Entry[] = [
 const helpTail = `
 Names: wherever an address stands, dev0 to dev9, an account of the keystore or a contract's alias may stand.
 Environment: LOCKSTEP_URL, LOCKSTEP_FROM, LOCKSTEP_HOME (keys; default ~/.lockstep), LOCKSTEP_PASSWORD (of encrypted
-  keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0, dev1, ... are).
+  keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0, dev1, ... are), LOCKSTEP_TOKEN (of a node beyond loopback).
 Output: text for people on stdout and errors on stderr, or with --json exactly one JSON object on stdout:
   {"ok":true,...} or {"ok":false,"error":{"code","message","hint","details"}}. Error codes are stable.
 Exit codes:

@@ -1,21 +1,20 @@
 /**
- * A devnet: a node with funded accounts whose keys everybody knows. It makes a block per transaction and keeps its chain in
- * a folder, so a restart goes on where it stopped.
+ * A devnet: a node with funded accounts whose keys everybody knows. Unless told otherwise it makes a block per transaction,
+ * and it keeps its chain in a folder, so a restart goes on where it stopped.
  *
  * With `deterministic`, genesis and block times are fixed: the same transactions give the same block hashes everywhere.
  */
-
 import { hash } from "../node/crypto.ts";
 import { encodeGenesis, type Genesis } from "../node/genesis.ts";
 import { logicalClock, Node, type NodeOptions, systemClock } from "../node/node.ts";
 import { defaultParams } from "../node/params.ts";
 import type { TransactionRecord } from "../node/rpc/service.ts";
-import type { Durability } from "../node/store.ts";
 import { equalBytes } from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
 import { DEFAULT_ACCOUNT_COUNT, DEFAULT_MNEMONIC, type DevAccount, devAccounts } from "./accounts.ts";
 
 export { type DevAccount, devAccounts } from "./accounts.ts";
+export type { Config, DevConfig } from "./config.ts";
 
 export const DEFAULT_CHAIN_ID = "lockstep-dev";
 /** What each account begins with, in the smallest unit. */
@@ -23,27 +22,29 @@ export const DEV_BALANCE = 10n ** 18n;
 /** 2025-01-01T00:00:00Z: the time of block 0 of every deterministic devnet. */
 const DETERMINISTIC_GENESIS_TIME = 1_735_689_600_000;
 
-export interface DevnetOptions {
+/** Those of `Node.start` that are a devnet's own choice, with the same defaults. */
+type ChosenOptions = Pick<
+  NodeOptions,
+  "host" | "durability" | "prune" | "sealing" | "mempool" | "access" | "log" | "metrics"
+>;
+
+export interface DevnetOptions extends ChosenOptions {
   readonly dataDir: string;
-  readonly host?: string;
-  /** 0 picks a free port. */
+  /** 0, which is the default, picks a free port. */
   readonly port?: number;
   readonly accountCount?: number;
   readonly mnemonic?: string;
   readonly deterministic?: boolean;
-  readonly durability?: Durability;
-  /** Keep the state of the last so many blocks only; default: of all. */
-  readonly prune?: number;
   readonly chainId?: string;
   /** Told of each transaction once it is in a block, with its debug text. */
   readonly onTransaction?: (record: TransactionRecord, logs: readonly string[]) => void;
-  readonly onNotice?: (message: string) => void;
 }
 
 export interface Devnet {
   readonly url: string;
   readonly port: number;
   readonly chainId: string;
+  readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
   /** The height at the start: above 0 when the folder held a chain already. */
   readonly height: number;
@@ -56,40 +57,37 @@ export interface Devnet {
 
 /** Throws `InputError`: what `Node.start` throws, `genesis_mismatch`, and what `devAccounts` throws. */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
-  const { deterministic = false, mnemonic = DEFAULT_MNEMONIC, onTransaction, onNotice } = options;
-  const accounts = devAccounts(mnemonic, options.accountCount ?? DEFAULT_ACCOUNT_COUNT);
-  const genesis = createGenesis(options.chainId ?? DEFAULT_CHAIN_ID, accounts, deterministic);
+  const {
+    dataDir,
+    port = 0,
+    accountCount = DEFAULT_ACCOUNT_COUNT,
+    mnemonic = DEFAULT_MNEMONIC,
+    deterministic = false,
+    chainId = DEFAULT_CHAIN_ID,
+    onTransaction,
+    ...chosen
+  } = options;
+  const accounts = devAccounts(mnemonic, accountCount);
+  const genesis = createGenesis(chainId, accounts, deterministic);
   const onBlock: NodeOptions["onBlock"] = ({ header, hash: blockHash, block, receipts }, logs) => {
     for (const [index, transaction] of block.transactions.entries()) {
       const record = { transaction, receipt: receipts[index]!, height: header.height, blockHash, index };
       onTransaction?.(record, logs[index] ?? []);
     }
   };
-  const node = await Node.start({
-    directory: options.dataDir,
-    genesis,
-    clock: deterministic ? logicalClock : systemClock,
-    port: options.port ?? 0,
-    onBlock,
-    ...(options.host === undefined ? {} : { host: options.host }),
-    ...(options.durability === undefined ? {} : { durability: options.durability }),
-    ...(options.prune === undefined ? {} : { prune: options.prune }),
-    ...(onNotice === undefined ? {} : { onNotice }),
-  });
+  const clock = deterministic ? logicalClock : systemClock;
+  const node = await Node.start({ ...chosen, directory: dataDir, genesis, clock, port, onBlock });
   if (!continues(node.genesis, genesis, deterministic)) {
     await node.close();
-    throw new InputError(
-      "genesis_mismatch",
-      `${options.dataDir} holds chain "${node.genesis.chainId}" with another genesis`,
-      {
-        hint: "Use the options the folder was made with, or another folder.",
-      },
-    );
+    throw new InputError("genesis_mismatch", `${dataDir} holds chain "${node.genesis.chainId}" with another genesis`, {
+      hint: "Use the options the folder was made with, or another folder.",
+    });
   }
   return {
     url: node.url,
     port: node.port,
     chainId: genesis.chainId,
+    genesis: node.genesis,
     genesisHash: node.genesisHash,
     height: node.head().header.height,
     accounts: accounts.map((account) => ({ ...account, balance: node.account(account.address).balance })),

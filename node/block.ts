@@ -29,6 +29,9 @@ const headerCodec = borsh.struct({
 
 export type Header = borsh.Infer<typeof headerCodec>;
 
+/** Every field has a fixed size: four numbers, a version and five hashes. */
+const HEADER_SIZE = 4 * 8 + 4 + 5 * 32;
+
 const blockCodec = borsh.struct({ header: headerCodec, transactions: borsh.vec(transactionCodec) });
 
 export type Block = borsh.Infer<typeof blockCodec>;
@@ -75,6 +78,10 @@ export function encodeHeader(header: Header): Uint8Array {
 }
 export function decodeHeader(bytes: Uint8Array): Header {
   return borsh.decode(headerCodec, bytes);
+}
+/** The header of an encoded block, which it begins with; the rest stays unread. */
+export function headerOfBlock(encodedBlock: Uint8Array): Header {
+  return decodeHeader(encodedBlock.subarray(0, HEADER_SIZE));
 }
 export function encodeBlock(block: Block): Uint8Array {
   return borsh.encode(blockCodec, block);

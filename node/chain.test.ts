@@ -9,7 +9,9 @@ import { Fault, InputError } from "../vm/errors.ts";
 import { blockHash, encodeBlock, encodeReceipt } from "./block.ts";
 import { Chain } from "./chain.ts";
 import { hash } from "./crypto.ts";
+import { accountKey, storageKey } from "./state/account.ts";
 import { readRoot, readValue } from "./state/tree.ts";
+import type { HeldState } from "./store.ts";
 import { type Action, encodedTransaction, encodeTransaction } from "./transaction.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -177,10 +179,19 @@ describe("a simulation", () => {
         const simulated = chain.chain.simulate(transaction.encoded);
         expect(encodeBlock(chain.apply([]).block)).toEqual(before);
         expect(simulated.height).toBe(chain.chain.head.height);
-        const { receipts, logs } = await chain.extend([transaction]);
+        const { receipts, logs, changes } = await chain.extend([transaction]);
         const [receipt] = receipts;
         expect(encodeReceipt({ ...simulated.receipt, fee: receipt!.fee })).toEqual(encodeReceipt(receipt!));
         expect(simulated.logs).toEqual(logs[0]);
+        // What it said would change has changed so; only who pays gas and who is paid stand out.
+        const paid = [accountKey(alice.address), accountKey(testGenesis.proposer)].map(String);
+        const difference = simulated.differences.filter(({ key }) => !paid.includes(String(key)));
+        for (const { key, before: old, after } of difference) {
+          expect(chain.store.stateAt(simulated.height).get(key) ?? null).toEqual(old);
+          expect(chain.store.flat.get(key) ?? null).toEqual(after);
+        }
+        const changed = changes.filter(({ key }) => !paid.includes(String(key)));
+        expect(difference.map(({ key }) => String(key)).sort()).toEqual(changed.map(({ key }) => String(key)).sort());
       }),
       { numRuns: 40 },
     );
@@ -209,6 +220,71 @@ describe("a simulation", () => {
   test("of no transaction is refused", async () => {
     const { chain } = await deployed();
     expect(codeOf(() => chain.chain.simulate(Uint8Array.of(1, 2, 3)))).toBe("borsh_truncated");
+  });
+});
+
+describe("a view at a height", () => {
+  test("sees the state that the block there left, and its height and time", async () => {
+    const { chain, contract } = await deployed();
+    const values = ["first"];
+    for (const value of ["second", "third", "fourth"]) {
+      await chain.run([call(contract, "set", utf8(value))]);
+      values.push(value);
+    }
+    for (const [index, value] of values.entries()) {
+      const height = 1 + index;
+      const result = chain.chain.view({ contract, method: "get", args: noBytes, height });
+      expect(result).toMatchObject({ outcome: { kind: "success", data: utf8(value) }, height });
+      const { outcome } = chain.chain.view({ contract, method: "when", args: noBytes, height });
+      const data = new DataView((outcome as { data: Uint8Array }).data.slice().buffer);
+      expect(Number(data.getBigUint64(0, true))).toBe(height + 1);
+      expect(Number(data.getBigUint64(8, true))).toBe(chain.store.header(height).time);
+    }
+  });
+
+  test.each([
+    ["before the contract was there", () => 0, "not_a_contract"],
+    ["above the head", () => 3, "height_unknown"],
+    ["below zero", () => -1, "height_unknown"],
+    ["that is none", () => 0.5, "height_unknown"],
+  ])("%s is refused: %s", async (_, height, code) => {
+    const { chain, contract } = await deployed();
+    expect(codeOf(() => chain.chain.view({ contract, method: "get", args: noBytes, height: height() }))).toBe(code);
+  });
+
+  test("that was pruned is refused, and the head is not", async () => {
+    const { chain, contract } = await deployed();
+    await chain.run([call(contract, "set", utf8("second"))]);
+    while (!(await chain.chain.prune(1, 1_000))) {}
+    const view = (height: number) => chain.chain.view({ contract, method: "get", args: noBytes, height });
+    expect(codeOf(() => view(1))).toBe("height_pruned");
+    expect(view(2).outcome).toMatchObject({ kind: "success" });
+  });
+});
+
+describe("the state at the head, held still", () => {
+  test("stays as it was while blocks are made", async () => {
+    const { chain, contract } = await deployed();
+    const key = storageKey(contract, utf8("k"));
+    const held = chain.store.snapshot();
+    await chain.run([call(contract, "set", utf8("second"))]);
+    expect(held.header.height).toBe(1);
+    expect(held.state.get(key)).toEqual(utf8("first"));
+    held.checkStill();
+    held.close();
+    expect(chain.store.flat.get(key)).toEqual(utf8("second"));
+  });
+
+  test("says so when keys were listed that blocks may have changed meanwhile", async () => {
+    const { chain, contract } = await deployed();
+    const from = storageKey(contract, noBytes);
+    const list = (held: HeldState) => [...held.state.scan(from, Uint8Array.of(from[0]! + 1), false)].length;
+    const held = chain.store.snapshot();
+    expect(list(held)).toBe(1);
+    held.checkStill();
+    await chain.run([call(contract, "set", utf8("second"))]);
+    expect(codeOf(() => held.checkStill())).toBe("head_moved");
+    held.close();
   });
 });
 

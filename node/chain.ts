@@ -1,31 +1,18 @@
 /**
  * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
- * simulations run here too, on the head, and leave nothing behind.
+ * simulations (`views.ts`) leave nothing behind, so other threads may have a chain of their own for them beside the writer's.
  */
-
 import { equalBytes } from "../vm/borsh.ts";
 import type { Engine } from "../vm/contract.ts";
-import { assert, InputError } from "../vm/errors.ts";
-import { blockHash, type Header } from "./block.ts";
+import { assert } from "../vm/errors.ts";
+import type { Header } from "./block.ts";
 import { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
-import { callMessage, createScope, outermostFrame, readAccount } from "./message-call.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import { Snapshots } from "./snapshots.ts";
-import { Journal } from "./state/journal.ts";
-import {
-  type AppliedBlock,
-  applyBlock,
-  applyTransaction,
-  type BlockInput,
-  type ChainRules,
-} from "./state-transition.ts";
+import { type AppliedBlock, applyBlock, type BlockInput, type ChainRules } from "./state-transition.ts";
 import type { Store } from "./store.ts";
-import { encodedTransaction } from "./transaction.ts";
-
-const zeroAddress = new Uint8Array(32);
-/** Of a view whose caller names no limit: at most about half a second. */
-const VIEW_GAS_LIMIT = 500_000_000;
+import { runSimulation, runView, type StateAfter } from "./views.ts";
 
 export class Chain {
   readonly #store: Store;
@@ -38,7 +25,7 @@ export class Chain {
     this.#store = store;
     const { chainId, params } = store.genesis;
     this.#rules = { chainId, params, contracts: new ContractCache(), engine };
-    this.#head = store.requireBlock(store.headHeight).header;
+    this.#head = store.header(store.headHeight);
   }
 
   get head(): Header {
@@ -47,7 +34,7 @@ export class Chain {
 
   /** After the store was opened again: a block may be in it whose commit was thought to have failed. */
   reload(): void {
-    this.#head = this.#store.requireBlock(this.#store.headHeight).header;
+    this.#head = this.#store.header(this.#store.headHeight);
   }
 
   /** Applies `input` on top of the head and commits it. When it throws, the head stays. */
@@ -101,57 +88,27 @@ export class Chain {
     this.#rules.contracts.prepare(hash("code", code), () => code);
   }
 
-  view({ contract, method, args, caller = zeroAddress, gasLimit }: ViewRequest): ViewResult {
-    const limit = Math.min(gasLimit ?? VIEW_GAS_LIMIT, this.#rules.params.blockGasLimit);
-    const { chainId, contracts, engine } = this.#rules;
-    const scope = createScope({
-      journal: new Journal(this.#store.flat),
-      contracts,
-      engine,
-      chainId,
-      blockHeight: this.#head.height + 1,
-      blockTime: this.#head.time,
-      signer: caller,
-      randomSeed: blockHash(this.#head),
-    });
-    const frame = outermostFrame(limit, true);
-    const { outcome, gasUsed } = callMessage(scope, { caller, contract, method, args, value: 0n, frame });
-    if (outcome.kind === "refused") throw refusedView(outcome.reason, method);
-    return { outcome, gasUsed, height: this.#head.height, logs: scope.logs };
+  /** Throws `height_unknown`, `height_pruned`, and `head_moved` as `simulate` does. */
+  view(request: ViewRequest): ViewResult {
+    const { height } = request;
+    if (height === undefined) return this.#atHead((after) => runView(this.#rules, after, request));
+    const state = this.#store.stateAt(height);
+    return runView(this.#rules, { header: this.#store.header(height), state }, request);
   }
 
-  /**
-   * What a transaction would do as the next block. Nothing is asked of it that only signing settles: the nonce is the
-   * sender's next, gas is free.
-   */
+  /** Throws `InputError` `head_moved` when a block came while keys were listed; where blocks are made, none does. */
   simulate(encoded: Uint8Array): SimulationResult {
-    const given = encodedTransaction(encoded);
-    const { params } = this.#rules;
-    const journal = new Journal(this.#store.flat);
-    const nonce = readAccount(journal, given.transaction.body.sender).nonce;
-    const body = { ...given.transaction.body, nonce, gasPrice: 0n, expiryHeight: Number.MAX_SAFE_INTEGER };
-    const rules = { ...this.#rules, params: { ...params, gasPriceMin: 0n } };
-    const { height, time, proposer } = this.#head;
-    const parentHash = blockHash(this.#head);
-    const environment = { height: height + 1, parentHash, time, proposer, gasLeft: params.blockGasLimit };
-    const transaction = { ...given, transaction: { ...given.transaction, body } };
-    const { receipt, logs } = applyTransaction(rules, journal, environment, transaction);
-    return { receipt, height, logs };
+    return this.#atHead((after) => runSimulation(this.#rules, after, encoded));
   }
-}
 
-function refusedView(reason: string, method: string): InputError {
-  switch (reason) {
-    case "NotAContract":
-      return new InputError("not_a_contract", "there is no contract at this address");
-    case "NoSuchMethod":
-      return new InputError("no_such_method", `the contract has no method "${method}"`, {
-        hint: "`lockstep call CONTRACT --help` lists the methods.",
-      });
-    case "PrivateMethod":
-      return new InputError("private_method", `"${method}" is for the contract's own calls`);
-    default:
-      assert(reason === "InputTooLarge", `a view was refused for ${reason}`);
-      return new InputError("input_too_large", "the arguments are larger than a call may take");
+  #atHead<T>(run: (after: StateAfter) => T): T {
+    const snapshot = this.#store.snapshot();
+    try {
+      const result = run(snapshot);
+      snapshot.checkStill();
+      return result;
+    } finally {
+      snapshot.close();
+    }
   }
 }

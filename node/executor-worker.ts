@@ -1,6 +1,7 @@
-/** The execution thread: owns the chain's single writer and answers the requests of `executor.ts` in order. */
+/** An execution thread: has a chain of its own on the node's folder and answers the requests of `executor.ts` in order. */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, InputError } from "../vm/errors.ts";
+import { blockHash, encodeHeader } from "./block.ts";
 import { Chain } from "./chain.ts";
 import {
   type ExecutorMethod,
@@ -40,20 +41,25 @@ async function start(): Promise<void> {
   let isPruning = false;
 
   const handlers: Handlers = {
-    async produce({ time, transactions }) {
-      const input = {
+    async produce({ time, transactions, mayBeEmpty }) {
+      const applied = chain.apply({
         time: Math.max(time, chain.head.time),
         proposer: store.genesis.proposer,
         // Their signatures were verified when the node admitted them.
         transactions: transactions.map(encodedTransaction),
+      });
+      const invalid = applied.invalid.map(({ index, error }) => ({ index, error: errorToMessage(error) }));
+      if (applied.receipts.length === 0 && !mayBeEmpty) return { sealed: null, invalid };
+      await chain.commit(applied);
+      staleCount = applied.tree.staleNodes.length;
+      const { header } = applied.block;
+      const sealed = {
+        header: encodeHeader(header),
+        hash: blockHash(header),
+        receipts: applied.encodedReceipts,
+        logs: applied.logs,
       };
-      const applied = chain.apply(input);
-      if (applied.transactionHashes.length > 0) {
-        await chain.commit(applied);
-        staleCount = applied.tree.staleNodes.length;
-      }
-      const invalid = applied.invalid.map(({ hash, error }) => ({ hash, error: errorToMessage(error) }));
-      return { height: chain.head.height, logs: applied.logs, invalid };
+      return { sealed, invalid };
     },
     checkCode: ({ code }) => chain.checkCode(code),
     view: (request) => chain.view(request),

@@ -1,25 +1,43 @@
 /**
  * Execution in a thread of its own, seen from the node's thread: requests go in, promises come back, one at a time. So a
- * contract that burns its whole gas limit delays other executions and no RPC answer. The chain's own work overtakes views and
- * simulations, which nobody pays for, and of which only so many may wait.
+ * contract that burns its whole gas limit delays other executions and no RPC answer.
+ *
+ * A node has one thread for blocks, the chain's single writer, and one for what nobody pays for: views, simulations and looks
+ * at code. Neither waits for the other. Of the unpaid only so many may wait.
  *
  * Bad input comes back as the `InputError` it was. Anything else that goes wrong in the worker is a fault: every open and
  * later request rejects with it, and the node stops.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { assert, Fault, InputError } from "../vm/errors.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import type { Durability } from "./store.ts";
 
-export interface ProducedBlock {
-  /** Of the head; what it was before when no transaction could be in a block, for then none was made. */
-  readonly height: number;
+/** A block that is in the store. */
+export interface SealedBlock {
+  readonly header: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly receipts: readonly Uint8Array[];
   readonly logs: readonly (readonly string[])[];
-  readonly invalid: readonly { readonly hash: Uint8Array; readonly error: ErrorMessage }[];
+}
+
+export interface ProduceRequest {
+  readonly time: number;
+  readonly transactions: readonly Uint8Array[];
+  /** Whether a block is made although no transaction is in it. */
+  readonly mayBeEmpty: boolean;
+}
+
+export interface ProduceResult {
+  /** Null when no block was made. */
+  readonly sealed: SealedBlock | null;
+  /** Transactions that may not be in the block, by their place among those given. */
+  readonly invalid: readonly { readonly index: number; readonly error: ErrorMessage }[];
 }
 
 export interface ExecutorMethods {
-  produce: { params: { time: number; transactions: readonly Uint8Array[] }; result: ProducedBlock };
+  produce: { params: ProduceRequest; result: ProduceResult };
   checkCode: { params: { code: Uint8Array }; result: void };
   view: { params: ViewRequest; result: ViewResult };
   simulate: { params: { encoded: Uint8Array }; result: SimulationResult };
@@ -33,7 +51,7 @@ export type ExecutorMethod = keyof ExecutorMethods;
 export interface ExecutorOptions {
   readonly directory: string;
   readonly durability: Durability;
-  /** How many of the last states to keep; null for all. */
+  /** How many of the last states to keep; null for all, and where no blocks are made. */
   readonly keptRootCount: number | null;
 }
 
@@ -144,13 +162,24 @@ export class Executor {
     if (this.#running !== undefined) this.#worker.postMessage(this.#running.request);
   }
 
-  /** Waits for what runs and for the chain's own work, then ends the thread; unpaid work that still waits is refused. */
-  async close(): Promise<void> {
+  /** Requests that wait, beside the one that runs. */
+  get waitingCount(): number {
+    return this.#waiting.length + this.#waitingUnpaid.length;
+  }
+
+  /**
+   * Refuses unpaid work that still waits, gives what runs `graceMs` to end, then ends the thread. What is in the middle of a
+   * block then has written nothing.
+   */
+  async close(graceMs: number): Promise<void> {
     const stopping = new InputError("node_stopping", "the node is stopping");
     for (const { reject } of this.#waitingUnpaid.splice(0)) reject(stopping);
+    const timers = new AbortController();
     // The last of the queue. A thread that died has released already.
-    await this.request("release", null).catch(() => {});
-    this.#failure ??= new Fault("the executor is closed");
+    const released = this.request("release", null).catch(() => {});
+    await Promise.race([released, sleep(graceMs, undefined, { signal: timers.signal }).catch(() => {})]);
+    timers.abort();
+    this.#end(stopping);
     await this.#worker.terminate();
   }
 
@@ -162,6 +191,8 @@ export class Executor {
       return;
     }
     const running = this.#running;
+    // Of a thread that is being ended, nobody waits for the last answer.
+    if (this.#failure !== undefined) return;
     assert(running !== undefined, "the worker answers what it was asked");
     this.#running = undefined;
     if (response.kind === "result" && running.request !== null) {
@@ -175,13 +206,16 @@ export class Executor {
 
   #fail(fault: Error): void {
     if (this.#failure !== undefined) return;
-    this.#failure = fault;
-    for (const { reject } of [this.#running, ...this.#waiting, ...this.#waitingUnpaid].filter((p) => p !== undefined)) {
-      reject(fault);
-    }
+    this.#end(fault);
+    this.onFault(fault);
+  }
+
+  #end(reason: Error): void {
+    this.#failure ??= reason;
+    const open = [this.#running, ...this.#waiting, ...this.#waitingUnpaid];
     this.#running = undefined;
     this.#waiting.length = 0;
     this.#waitingUnpaid.length = 0;
-    this.onFault(fault);
+    for (const pending of open) pending?.reject(reason);
   }
 }

@@ -1,129 +1,424 @@
 /**
- * Transactions that were admitted and wait for a block, in nonce order for each sender and in order of arrival otherwise.
+ * Transactions that were admitted and wait for a block.
  *
- * Law: `take` gives only transactions whose nonces follow the accounts' without a gap, and adding in any order gives each
- * sender's in nonce order. Gaps are kept until they are filled, within bounds.
+ * Law: `take` gives only transactions whose nonces follow the accounts' without a gap, each sender's in nonce order, and at
+ * each step the best of the senders' next ones: the dearest gas, or the first to arrive. Gaps are kept until they are filled,
+ * within bounds, and whatever is behind one is the first to go. Nothing here costs more for what waits and is not concerned:
+ * every operation touches the senders it is about and O(log n) places of four heaps.
  */
-import { InputError } from "../vm/errors.ts";
-import { addressToText } from "./address.ts";
+import type { InputError } from "../vm/errors.ts";
+import { Heap, walkBestFirst } from "./mempool/heap.ts";
+import { byArrival, isDearer, isEarlier, isGapped, isWorse } from "./mempool/order.ts";
+import * as refusals from "./mempool/refusals.ts";
+import { SenderQueue, type Waiting } from "./mempool/sender-queue.ts";
+import type { PooledTransaction, PoolQuery } from "./rpc/service.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
-export const TRANSACTION_COUNT_MAX = 10_000;
-export const BYTES_MAX = 64 * 1024 * 1024;
-/** How far a nonce may lie ahead of its account: also the number of waiting transactions of one sender. */
-export const NONCE_AHEAD_MAX = 1_000;
+export interface MempoolOptions {
+  /** What goes first into a block: the dearest gas, or what came first. */
+  readonly order: "fees" | "fifo";
+  readonly countMax: number;
+  /** Of the encoded transactions. */
+  readonly bytesMax: number;
+  /** Waiting transactions of one sender; also how far a nonce may lie ahead of its account. */
+  readonly senderCountMax: number;
+  /** Of these, behind a gap. */
+  readonly gapCountMax: number;
+  /** How long transactions wait for one and the same missing nonce. */
+  readonly gapLifetimeMs: number;
+}
 
-type NonceOf = (sender: Uint8Array) => number;
+export const defaultMempoolOptions: MempoolOptions = {
+  order: "fees",
+  countMax: 20_000,
+  bytesMax: 64 * 1024 * 1024,
+  senderCountMax: 10_000,
+  gapCountMax: 64,
+  gapLifetimeMs: 60 * 60 * 1000,
+};
+
+/** How much dearer, in percent, a transaction must be to take the place of another: each replacement costs the node work. */
+const REPLACEMENT_MARKUP_PERCENT = 10n;
+
+/** A transaction that had to leave the pool without a block, and why. */
+export interface Dropped {
+  readonly entry: EncodedTransaction;
+  /** `replaced`, `evicted`, `expired`, `gap_expired` or `nonce_too_low`. */
+  readonly error: InputError;
+}
 
 function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+function pooled(waiting: Waiting): PooledTransaction {
+  const { entry, queue, nonce, admittedAt } = waiting;
+  return { entry, isReady: nonce >= queue.accountNonce && nonce < queue.missingNonce, admittedAt };
+}
+
+/** Throws unless a transaction of this price may take the place of `other`. */
+function checkReplacement(other: Waiting, gasPrice: bigint): void {
+  if (other.isTaken) throw refusals.nonceTaken(other.nonce);
+  const markup = (other.gasPrice * REPLACEMENT_MARKUP_PERCENT + 99n) / 100n;
+  const gasPriceMin = other.gasPrice + (markup > 0n ? markup : 1n);
+  if (gasPrice < gasPriceMin) throw refusals.replacementUnderpriced(other.nonce, other.gasPrice, gasPriceMin);
 }
 
 export class Mempool {
-  /** By hash, in order of arrival. */
-  readonly #entries = new Map<string, EncodedTransaction>();
-  /** By sender, then nonce. */
-  readonly #queues = new Map<string, Map<number, EncodedTransaction>>();
+  readonly #options: MempoolOptions;
+  /** Whether one ready transaction goes before another. */
+  readonly #isBefore: (a: Waiting, b: Waiting) => boolean;
+  readonly #byHash = new Map<string, Waiting>();
+  readonly #queues = new Map<string, SenderQueue>();
+  /** The senders of whom something is ready, by what is next. */
+  readonly #ready: Heap<"readySlot", SenderQueue>;
+  /** All senders, by their last transaction: the only one that can be evicted without leaving a gap. */
+  readonly #worst = new Heap<"worstSlot", SenderQueue>("worstSlot", (a, b) => isWorse(a.last!, b.last!));
+  /** The senders with a gap, the oldest first. */
+  readonly #gaps = new Heap<"gapSlot", SenderQueue>("gapSlot", (a, b) => a.gapSince! < b.gapSince!);
+  readonly #expiries = new Heap<"expirySlot", Waiting>("expirySlot", (a, b) => a.expiryHeight < b.expiryHeight);
+  #firstArrival: Waiting | undefined;
+  #lastArrival: Waiting | undefined;
+  #arrivalCount = 0;
   #bytes = 0;
+  #readyCount = 0;
+  #taken: readonly Waiting[] = [];
+  #hasLeftReady = false;
+  /** As last told. */
+  #now = 0;
+
+  constructor(options: Partial<MempoolOptions> = {}) {
+    this.#options = { ...defaultMempoolOptions, ...options };
+    const isBefore = this.#options.order === "fees" ? isDearer : isEarlier;
+    this.#isBefore = isBefore;
+    this.#ready = new Heap("readySlot", (a, b) => isBefore(a.readyAt(0)!, b.readyAt(0)!));
+  }
+
+  get options(): MempoolOptions {
+    return this.#options;
+  }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#byHash.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get readyCount(): number {
+    return this.#readyCount;
+  }
+
+  /** Whether the last `take` left out what was ready, because a limit was reached. */
+  get hasLeftReady(): boolean {
+    return this.#hasLeftReady;
   }
 
   has(hash: Uint8Array): boolean {
-    return this.#entries.has(nameOf(hash));
+    return this.#byHash.has(nameOf(hash));
   }
 
-  /** Throws `InputError`: `already_known`, `nonce_taken`, `nonce_too_high`, `mempool_full`. */
-  add(entry: EncodedTransaction, accountNonce: number): void {
-    const { sender, nonce } = entry.transaction.body;
-    if (this.has(entry.hash)) throw new InputError("already_known", "the transaction is waiting already");
-    const queue = this.#queues.get(nameOf(sender));
-    if (queue?.has(nonce)) {
-      throw new InputError("nonce_taken", `another transaction with nonce ${nonce} is waiting`, {
-        hint: "Use the account's `nextNonce`, or wait for the block.",
-      });
-    }
-    if (nonce > accountNonce + NONCE_AHEAD_MAX) {
-      throw new InputError("nonce_too_high", `nonce ${nonce}; the next of ${addressToText(sender)} is ${accountNonce}`);
-    }
-    if (this.#entries.size >= TRANSACTION_COUNT_MAX || this.#bytes + entry.encoded.length > BYTES_MAX) {
-      throw new InputError("mempool_full", `${this.#entries.size} transactions wait already`, {
-        hint: "Wait for blocks and submit again.",
-      });
-    }
-    this.#entries.set(nameOf(entry.hash), entry);
-    this.#bytes += entry.encoded.length;
-    if (queue === undefined) this.#queues.set(nameOf(sender), new Map([[nonce, entry]]));
-    else queue.set(nonce, entry);
+  get(hash: Uint8Array): PooledTransaction | undefined {
+    const waiting = this.#byHash.get(nameOf(hash));
+    return waiting === undefined ? undefined : pooled(waiting);
   }
 
-  remove({ transaction, encoded, hash }: EncodedTransaction): void {
-    if (!this.#entries.delete(nameOf(hash))) return;
-    this.#bytes -= encoded.length;
-    const sender = nameOf(transaction.body.sender);
-    const queue = this.#queues.get(sender);
-    queue?.delete(transaction.body.nonce);
-    if (queue?.size === 0) this.#queues.delete(sender);
+  /**
+   * Admits a transaction; returns what had to go for it. `accountNonce` is its sender's account nonce, `now` the time in
+   * milliseconds. Throws `InputError`, and then nothing has gone: `already_known`, `nonce_too_low`, `nonce_too_high`,
+   * `nonce_taken` (by one that is being put into a block), `replacement_underpriced`, `sender_full`, `mempool_full`.
+   */
+  add(entry: EncodedTransaction, accountNonce: number, now: number): readonly Dropped[] {
+    this.#now = now;
+    const { sender, nonce, gasPrice } = entry.transaction.body;
+    if (this.has(entry.hash)) throw refusals.alreadyKnown();
+    const queue = this.#queueOf(sender, accountNonce);
+    if (nonce < accountNonce) throw refusals.nonceTooLow(nonce, accountNonce);
+    const other = queue.withNonce(nonce);
+    if (other !== undefined) checkReplacement(other, gasPrice);
+    const ownLast = other === undefined ? this.#checkShare(queue, nonce, sender) : undefined;
+    const leaving = other ?? ownLast;
+    const victims = this.#victimsFor(entry, queue, leaving);
+
+    const dropped: Dropped[] = [];
+    if (other !== undefined) dropped.push({ entry: other.entry, error: refusals.replaced(nonce) });
+    if (ownLast !== undefined) dropped.push({ entry: ownLast.entry, error: refusals.gaveWay(nonce) });
+    if (victims.length > 0) {
+      const error = refusals.evicted();
+      for (const victim of victims) dropped.push({ entry: victim.entry, error });
+    }
+    // A heap takes one change of rank at a time, so this sender's own come last: they are one change with the newcomer.
+    for (const victim of victims) if (victim.queue !== queue) this.#delete(victim);
+    if (leaving !== undefined) this.#unqueue(leaving);
+    for (const victim of victims) if (victim.queue === queue) this.#unqueue(victim);
+    this.#enqueue(entry, queue);
+    this.#noteChange(queue);
+    return dropped;
+  }
+
+  /** Takes out by hand, or because a block refused it; what followed it waits behind a gap now. */
+  remove(hash: Uint8Array): EncodedTransaction | undefined {
+    const waiting = this.#byHash.get(nameOf(hash));
+    if (waiting !== undefined) this.#delete(waiting);
+    return waiting?.entry;
   }
 
   /** The first nonce from `accountNonce` on that no waiting transaction has. */
   nextNonce(sender: Uint8Array, accountNonce: number): number {
-    const queue = this.#queues.get(nameOf(sender));
-    let nonce = accountNonce;
-    while (queue?.has(nonce)) nonce++;
-    return nonce;
+    return this.#queues.get(nameOf(sender))?.nextNonce(accountNonce) ?? accountNonce;
   }
 
   /**
-   * What can go into the next block, in its order there; stays in the pool until removed. The gas limits sum up to at most
-   * `gasLimit`, the encodings to at most `sizeMax` bytes.
+   * What goes into the next block, in its order there, up to the first that does not fit: the gas limits sum up to at most
+   * `gasLimit`, the encodings to at most `sizeMax` bytes. All of it stays in the pool until it is settled or removed, and can be
+   * neither replaced nor evicted before `settle` or the next `take`: whoever waits for it must not be told that it is gone.
    */
-  take(nonceOf: NonceOf, gasLimit: number, countMax: number, sizeMax = Number.POSITIVE_INFINITY): EncodedTransaction[] {
-    const taken: EncodedTransaction[] = [];
-    const next = new Map<string, number>();
+  take(gasLimit: number, countMax: number, sizeMax: number): EncodedTransaction[] {
+    this.#release();
+    const taken: Waiting[] = [];
     let gasLeft = gasLimit;
     let sizeLeft = sizeMax;
-    // Arrived earlier than the entry at hand, and behind a gap.
-    const passed = new Set<EncodedTransaction>();
-    for (const arrival of this.#entries.values()) {
-      const { sender, nonce } = arrival.transaction.body;
-      const name = nameOf(sender);
-      let expected = next.get(name) ?? nonceOf(sender);
-      next.set(name, expected);
-      if (nonce !== expected) {
-        passed.add(arrival);
-        continue;
-      }
-      // An arrival may fill a gap, and then what waited behind the gap follows at once; what came later has its own turn.
-      const queue = this.#queues.get(name)!;
-      let entry: EncodedTransaction | undefined = arrival;
-      do {
-        const gas = entry.transaction.body.gasLimit;
-        const size = entry.encoded.length;
-        if (gas > gasLeft || size > sizeLeft || taken.length >= countMax) return taken;
-        taken.push(entry);
-        gasLeft -= gas;
-        sizeLeft -= size;
-        entry = queue.get(++expected);
-      } while (entry !== undefined && passed.has(entry));
-      next.set(name, expected);
+    for (const waiting of walkBestFirst(this.#ready, (queue, index) => queue.readyAt(index), this.#isBefore)) {
+      const { encoded, transaction } = waiting.entry;
+      gasLeft -= transaction.body.gasLimit;
+      sizeLeft -= encoded.length;
+      this.#hasLeftReady = gasLeft < 0 || sizeLeft < 0 || taken.length >= countMax;
+      if (this.#hasLeftReady) break;
+      taken.push(waiting);
     }
-    return taken;
+    for (const waiting of taken) waiting.isTaken = true;
+    this.#taken = taken;
+    return taken.map(({ entry }) => entry);
   }
 
-  /** Drops what can never enter a block any more, and returns it. */
-  prune(nonceOf: NonceOf, nextHeight: number): EncodedTransaction[] {
-    const dropped: EncodedTransaction[] = [];
-    for (const queue of this.#queues.values()) {
-      const entries = [...queue.values()];
-      const accountNonce = nonceOf(entries[0]!.transaction.body.sender);
-      for (const entry of entries) {
-        const { nonce, expiryHeight } = entry.transaction.body;
-        if (expiryHeight < nextHeight || nonce < accountNonce) dropped.push(entry);
+  /**
+   * After a block: the accounts in it have these nonces now, and `nextHeight` is the next block's. What was included leaves
+   * silently; what can enter no block any more, and what has waited behind a gap for too long, is returned.
+   */
+  settle(
+    accounts: Iterable<{ sender: Uint8Array; nonce: number }>,
+    includedHashes: readonly Uint8Array[],
+    nextHeight: number,
+    now: number,
+  ): Dropped[] {
+    this.#now = now;
+    this.#release();
+    const dropped: Dropped[] = [];
+    const included = new Set(includedHashes.map(nameOf));
+    for (const { sender, nonce } of accounts) {
+      const queue = this.#queues.get(nameOf(sender));
+      if (queue === undefined) continue;
+      queue.moveTo(nonce);
+      for (const waiting of queue.past()) {
+        this.#forget(waiting);
+        if (!included.has(nameOf(waiting.entry.hash)))
+          dropped.push({ entry: waiting.entry, error: refusals.overtaken(waiting.nonce) });
       }
+      queue.deletePast();
+      this.#noteChange(queue);
     }
-    for (const entry of dropped) this.remove(entry);
+    for (const name of included) {
+      const waiting = this.#byHash.get(name);
+      if (waiting !== undefined) this.#delete(waiting);
+    }
+    // One for all: they may be many, and a stack trace costs more than the rest.
+    let expired: InputError | undefined;
+    for (let next = this.#expiries.first; next !== undefined; next = this.#expiries.first) {
+      if (next.expiryHeight >= nextHeight) break;
+      this.#delete(next);
+      expired ??= refusals.expired(nextHeight);
+      dropped.push({ entry: next.entry, error: expired });
+    }
+    for (let queue = this.#gaps.first; queue !== undefined; queue = this.#gaps.first) {
+      const waitedMs = now - queue.gapSince!;
+      if (waitedMs < this.#options.gapLifetimeMs) break;
+      const error = refusals.gapExpired(queue.missingNonce, waitedMs);
+      for (const waiting of queue.gapped()) {
+        this.#forget(waiting);
+        dropped.push({ entry: waiting.entry, error });
+      }
+      queue.deleteGapped();
+      this.#noteChange(queue);
+    }
     return dropped;
+  }
+
+  /** In order of arrival. */
+  list({ sender, after, limit }: PoolQuery): PooledTransaction[] {
+    const start = after === undefined ? undefined : this.#byHash.get(nameOf(after));
+    if (after !== undefined && start === undefined) return [];
+    if (sender !== undefined) {
+      const own = this.#queues.get(nameOf(sender))?.waiting ?? [];
+      const listed = own.filter(({ arrival }) => start === undefined || arrival > start.arrival);
+      return listed.sort(byArrival).slice(0, limit).map(pooled);
+    }
+    const listed: PooledTransaction[] = [];
+    let next = start === undefined ? this.#firstArrival : start.later;
+    for (; next !== undefined && listed.length < limit; next = next.later) listed.push(pooled(next));
+    return listed;
+  }
+
+  /** Takes out all of a sender, or all; returns them in order of arrival. */
+  removeWhere({ sender }: { readonly sender?: Uint8Array }): EncodedTransaction[] {
+    const queues = sender === undefined ? [...this.#queues.values()] : [this.#queues.get(nameOf(sender))];
+    const gone: Waiting[] = [];
+    for (const queue of queues) {
+      if (queue === undefined) continue;
+      for (const waiting of queue.waiting) {
+        this.#forget(waiting);
+        gone.push(waiting);
+      }
+      queue.deleteAll();
+      this.#noteChange(queue);
+    }
+    return gone.sort(byArrival).map(({ entry }) => entry);
+  }
+
+  #queueOf(sender: Uint8Array, accountNonce: number): SenderQueue {
+    const name = nameOf(sender);
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return new SenderQueue(name, accountNonce);
+    if (queue.accountNonce !== accountNonce) {
+      queue.moveTo(accountNonce);
+      this.#noteChange(queue);
+    }
+    return queue;
+  }
+
+  /**
+   * Throws unless there is room for one more of this sender's. Returns what must give way to it: of a sender who has as many as
+   * may wait, one that is ready takes the place of the last behind the gap, or gaps could never be filled.
+   */
+  #checkShare(queue: SenderQueue, nonce: number, sender: Uint8Array): Waiting | undefined {
+    const { senderCountMax, gapCountMax } = this.#options;
+    const { accountNonce, missingNonce, last } = queue;
+    if (nonce > missingNonce) {
+      const nonceMax = accountNonce + senderCountMax - 1;
+      if (nonce > nonceMax) throw refusals.nonceTooHigh(sender, nonce, missingNonce, nonceMax);
+      const { gappedCount } = queue;
+      if (gappedCount >= gapCountMax) throw refusals.senderGapFull(sender, gappedCount, missingNonce);
+    }
+    if (queue.size < senderCountMax) return undefined;
+    if (nonce === missingNonce && queue.hasGap && !last!.isTaken) return last;
+    throw refusals.senderFull(sender, queue.size);
+  }
+
+  /**
+   * What must be evicted so that the pool keeps its bounds with `newcomer` in and `leaving` out. Throws `mempool_full` unless
+   * the newcomer is worth more than each of them.
+   */
+  #victimsFor(newcomer: EncodedTransaction, queue: SenderQueue, leaving: Waiting | undefined): Waiting[] {
+    const { countMax, bytesMax } = this.#options;
+    const { nonce, gasPrice } = newcomer.transaction.body;
+    let overCount = this.size + 1 - countMax;
+    let overBytes = this.#bytes + newcomer.encoded.length - bytesMax;
+    if (leaving !== undefined) {
+      overCount--;
+      overBytes -= leaving.entry.encoded.length;
+    }
+    const victims: Waiting[] = [];
+    if (overCount <= 0 && overBytes <= 0) return victims;
+    const isNewcomerReady = nonce <= queue.missingNonce;
+    const evictableAt = (other: SenderQueue, index: number): Waiting | undefined => {
+      const last = other.waiting[other.size - 1 - index];
+      // Nobody makes a gap below himself.
+      if (last === undefined || last.isTaken || last.nonce < other.accountNonce) return undefined;
+      return other === queue && last.nonce < nonce ? undefined : last;
+    };
+    /** Of the dearest that is not worth less than the newcomer. */
+    let priceToBeat: bigint | undefined;
+    let canPay = true;
+    for (const victim of walkBestFirst(this.#worst, evictableAt, isWorse)) {
+      if (victim === leaving) continue;
+      const isOfWorseKind = isNewcomerReady && isGapped(victim);
+      const isOfBetterKind = !isNewcomerReady && !isGapped(victim);
+      if (isOfBetterKind) canPay = false;
+      else if (!isOfWorseKind && victim.gasPrice >= gasPrice && victim.gasPrice >= (priceToBeat ?? 0n)) {
+        priceToBeat = victim.gasPrice;
+      }
+      victims.push(victim);
+      overCount--;
+      overBytes -= victim.entry.encoded.length;
+      if (!canPay || (overCount <= 0 && overBytes <= 0)) break;
+    }
+    const isEnough = canPay && overCount <= 0 && overBytes <= 0;
+    if (isEnough && priceToBeat === undefined) return victims;
+    throw refusals.mempoolFull(this.size, this.#bytes, isEnough ? priceToBeat! + 1n : null);
+  }
+
+  #delete(waiting: Waiting): void {
+    this.#unqueue(waiting);
+    this.#noteChange(waiting.queue);
+  }
+
+  #unqueue(waiting: Waiting): void {
+    this.#forget(waiting);
+    waiting.queue.delete(waiting);
+  }
+
+  #enqueue(entry: EncodedTransaction, queue: SenderQueue): void {
+    const { nonce, gasPrice, expiryHeight } = entry.transaction.body;
+    const waiting: Waiting = {
+      entry,
+      queue,
+      nonce,
+      gasPrice,
+      expiryHeight,
+      arrival: this.#arrivalCount++,
+      admittedAt: this.#now,
+      isTaken: false,
+      earlier: this.#lastArrival,
+      later: undefined,
+      expirySlot: -1,
+    };
+    if (this.#lastArrival === undefined) this.#firstArrival = waiting;
+    else this.#lastArrival.later = waiting;
+    this.#lastArrival = waiting;
+    this.#byHash.set(nameOf(entry.hash), waiting);
+    this.#bytes += entry.encoded.length;
+    this.#expiries.set(waiting);
+    this.#queues.set(queue.name, queue);
+    queue.insert(waiting);
+  }
+
+  /** Takes it out of everything but its queue. */
+  #forget(waiting: Waiting): void {
+    const { entry, earlier, later } = waiting;
+    if (earlier === undefined) this.#firstArrival = later;
+    else earlier.later = later;
+    if (later === undefined) this.#lastArrival = earlier;
+    else later.earlier = earlier;
+    this.#byHash.delete(nameOf(entry.hash));
+    this.#bytes -= entry.encoded.length;
+    this.#expiries.delete(waiting);
+  }
+
+  /** Brings what is noted about a sender up to date, after each change of its queue and before another queue's. */
+  #noteChange(queue: SenderQueue): void {
+    this.#readyCount += queue.readyCount - queue.readyCountSeen;
+    queue.readyCountSeen = queue.readyCount;
+    if (queue.readyCount > 0) this.#ready.set(queue);
+    else this.#ready.delete(queue);
+    if (queue.size > 0) {
+      this.#worst.set(queue);
+    } else {
+      this.#worst.delete(queue);
+      this.#queues.delete(queue.name);
+    }
+    if (!queue.hasGap) {
+      this.#gaps.delete(queue);
+      queue.gapSince = undefined;
+    } else if (queue.gapSince === undefined || queue.gapNonce !== queue.missingNonce) {
+      queue.gapSince = this.#now;
+      queue.gapNonce = queue.missingNonce;
+      this.#gaps.set(queue);
+    }
+  }
+
+  #release(): void {
+    for (const waiting of this.#taken) waiting.isTaken = false;
+    this.#taken = [];
+    this.#hasLeftReady = false;
   }
 }

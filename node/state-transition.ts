@@ -12,19 +12,11 @@
 import type { Engine, MessageResult, PreparedContract, RefusalReason } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import { addressToText } from "./address.ts";
-import {
-  type Block,
-  blockHash,
-  type Event,
-  type Header,
-  type Receipt,
-  receiptsRoot,
-  type Status,
-  transactionsRoot,
-} from "./block.ts";
+import { type Block, blockHash, type Event, encodeReceipt, type Header, type Receipt, type Status } from "./block.ts";
 import type { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
 import type { Genesis } from "./genesis.ts";
+import { merkleRoot } from "./merkle.ts";
 import {
   callMessage,
   createMessage,
@@ -58,6 +50,8 @@ export interface BlockInput {
 export interface AppliedBlock {
   readonly block: Block;
   readonly receipts: readonly Receipt[];
+  /** The same as borsh: they are hashed, stored and handed on. */
+  readonly encodedReceipts: readonly Uint8Array[];
   /** Hashes of the block's transactions, in order. */
   readonly transactionHashes: readonly Uint8Array[];
   /** Debug text of each transaction; outside consensus. */
@@ -119,7 +113,7 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
   }
   const changes = journal.changes();
   const tree = applyChanges(state.nodes, parent.height, height, changes);
-  const transactions = included.map(({ transaction }) => transaction);
+  const encodedReceipts = receipts.map(encodeReceipt);
   const header: Header = {
     height,
     parentHash,
@@ -129,11 +123,12 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
     gasUsed,
     gasLimit: params.blockGasLimit,
     stateRoot: tree.root,
-    transactionsRoot: transactionsRoot(transactions),
-    receiptsRoot: receiptsRoot(receipts),
+    transactionsRoot: merkleRoot(included.map(({ encoded }) => encoded)),
+    receiptsRoot: merkleRoot(encodedReceipts),
   };
   const transactionHashes = included.map((transaction) => transaction.hash);
-  return { block: { header, transactions }, receipts, transactionHashes, logs, invalid, changes, tree };
+  const block = { header, transactions: included.map(({ transaction }) => transaction) };
+  return { block, receipts, encodedReceipts, transactionHashes, logs, invalid, changes, tree };
 }
 
 /** Block 0: the first balances, no transactions, and the genesis hash for a parent. */
@@ -157,11 +152,11 @@ export function applyGenesis(genesis: Genesis, genesisHash: Uint8Array): Applied
     gasUsed: 0,
     gasLimit: genesis.params.blockGasLimit,
     stateRoot: tree.root,
-    transactionsRoot: transactionsRoot([]),
-    receiptsRoot: receiptsRoot([]),
+    transactionsRoot: merkleRoot([]),
+    receiptsRoot: merkleRoot([]),
   };
   const block = { header, transactions: [] };
-  return { block, receipts: [], transactionHashes: [], logs: [], invalid: [], changes, tree };
+  return { block, receipts: [], encodedReceipts: [], transactionHashes: [], logs: [], invalid: [], changes, tree };
 }
 
 export interface BlockEnvironment {

@@ -11,9 +11,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
+import fc from "fast-check";
 import { Level } from "level";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { canMount, fill, smallDisk } from "../test/support/full-disk.ts";
+import { recordsOf, tamper } from "../test/support/made-blocks.ts";
 import { sampleContract } from "../test/support/sample-contracts.ts";
 import { transfer } from "../test/support/signing.ts";
 import { alice, bob, TestChain, temporaryFolder, testGenesis } from "../test/support/test-chain.ts";
@@ -25,6 +27,8 @@ import { accountKey, scanStorage, storageKey } from "./state/account.ts";
 import { Journal } from "./state/journal.ts";
 import { readRoot, readValue } from "./state/tree.ts";
 import type { AppliedBlock } from "./state-transition.ts";
+import { checkDatabase } from "./storage/check.ts";
+import { FORMAT, keys } from "./storage/layout.ts";
 import { Store } from "./store.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -242,15 +246,50 @@ describe("a folder is refused", () => {
     expect(await refusalOf(folder)).toBe("accepted");
   });
 
-  test("when another version wrote it: data_format", async () => {
+  test("whatever its format is called but ours: data_format, and it stays as it was", async () => {
     const folder = temporaryFolder();
     const store = await Store.open(folder, { genesis: testGenesis });
     await store.close();
-    const database = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: "view", valueEncoding: "view" });
-    await database.put(Uint8Array.of(0, ...utf8("format")), utf8("lockstep-0"));
-    await database.close();
-    expect(await refusalOf(folder)).toBe("data_format");
-    expect(await refusalOf(folder, testGenesis)).toBe("data_format");
+    const own = [...utf8(FORMAT)];
+    const format = fc.oneof(
+      fc
+        .constantFrom("lockstep-0", "lockstep-1", "lockstep-2", "lockstep-4", "lockstep-33", "", "Lockstep-3")
+        .map(utf8),
+      fc.nat(own.length - 1).map((length) => Uint8Array.from(own.slice(0, length))),
+      fc.nat(255).map((byte) => Uint8Array.of(...own, byte)),
+      fc
+        .tuple(fc.nat(own.length - 1), fc.integer({ min: 1, max: 255 }))
+        .map(([at, flip]) => Uint8Array.from(own.with(at, own[at]! ^ flip))),
+      fc.uint8Array({ maxLength: 100 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(format, async (other) => {
+        fc.pre(hex(other) !== hex(utf8(FORMAT)));
+        await tamper(folder, (database) => database.put(keys.meta("format"), other));
+        const records = await recordsOf(folder);
+        expect(await refusalOf(folder)).toBe("data_format");
+        expect(await refusalOf(folder, testGenesis)).toBe("data_format");
+        await expect(checkDatabase(folder)).rejects.toMatchObject({ code: "data_format" });
+        expect(await recordsOf(folder)).toEqual(records);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test.each([
+    ["lockstep-1", "lockstep-1", /Lockstep 0\.1 wrote it: open it with that version/],
+    ["lockstep-2", "lockstep-2", /Lockstep 0\.2 wrote it: `lockstep db dump` .* `lockstep db load`/],
+    ["lockstep-4", "lockstep-4", /the version of Lockstep that wrote it/],
+    [`\n${"x".repeat(1_000)}`, `\n${"x".repeat(39)}`, /the version of Lockstep that wrote it/],
+  ])("whose format is %j, with what it is, what this version writes and the way out", async (format, shown, hint) => {
+    const folder = temporaryFolder();
+    const store = await Store.open(folder, { genesis: testGenesis });
+    await store.close();
+    await tamper(folder, (database) => database.put(keys.meta("format"), utf8(format)));
+    const message = `${folder} has the format ${JSON.stringify(shown)}; this version writes "${FORMAT}"`;
+    const details = { format: shown, supported: FORMAT };
+    const refusal = expect.objectContaining({ message, details, hint: expect.stringMatching(hint) });
+    await expect(Store.open(folder)).rejects.toEqual(refusal);
   });
 
   test("when another program's database is in it: data_format, and that database is untouched", async () => {

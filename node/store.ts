@@ -5,18 +5,30 @@
  * number of blocks. Reads are synchronous. Of the state, the head's is read from the flat view, and that of any height that
  * is kept from the tree.
  */
-import { readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join as joinPath } from "node:path";
+import { realpathSync } from "node:fs";
+import { equalBytes } from "../vm/borsh.ts";
 import { assert, Fault, InputError } from "../vm/errors.ts";
-import { type Block, decodeBlock, decodeReceipt, type Receipt } from "./block.ts";
+import { type Block, decodeBlock, decodeReceipt, type Header, headerOfBlock, type Receipt } from "./block.ts";
 import { hash } from "./crypto.ts";
 import { checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
+import type { EventPage, EventQuery } from "./rpc/service.ts";
 import { ScanThread } from "./scan-thread.ts";
 import type { ScannedState, StateReader } from "./state/journal.ts";
 import { type NodeReader, readValue } from "./state/tree.ts";
 import type { TreeNode } from "./state/tree-node.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
-import { type Database, holdsChain, noChain, openDatabase, read, storageError, write } from "./storage/database.ts";
+import {
+  type Database,
+  hasRoom,
+  holdsChain,
+  noChain,
+  openDatabase,
+  plain,
+  read,
+  storageError,
+  write,
+} from "./storage/database.ts";
+import { findEvents } from "./storage/events.ts";
 import {
   blockOperations,
   del,
@@ -39,8 +51,14 @@ import { undoOperations } from "./storage/rollback.ts";
  */
 export type Durability = "os" | "sync";
 
-/** Room for a few blocks and LevelDB's own files. */
-const ROOM_BYTES = 1024 * 1024;
+/** The state after the block with this header. */
+export interface HeldState {
+  readonly header: Header;
+  readonly state: StateReader;
+  /** Throws `InputError` `head_moved` when `state` was scanned and may have shown more than one state. */
+  checkStill(): void;
+  close(): void;
+}
 
 export class Store implements State {
   readonly genesis: Genesis;
@@ -121,22 +139,9 @@ export class Store implements State {
     await this.#database.close();
   }
 
-  /**
-   * Whether the folder takes as much as opening it again may write, which is its log in another form. Asked before a database
-   * that can still be read is given up for one that perhaps cannot be opened.
-   */
+  /** Whether the folder can be opened again. Asked before what can still be read is given up for what perhaps cannot. */
   hasRoom(): boolean {
-    const probe = joinPath(this.#directory, "room-probe");
-    try {
-      const logs = readdirSync(this.#directory).filter((name) => name.endsWith(".log"));
-      const logBytes = logs.reduce((sum, name) => sum + statSync(joinPath(this.#directory, name)).size, 0);
-      writeFileSync(probe, new Uint8Array(logBytes + ROOM_BYTES));
-      return true;
-    } catch {
-      return false;
-    } finally {
-      rmSync(probe, { force: true });
-    }
+    return hasRoom(this.#directory);
   }
 
   get headHeight(): number {
@@ -155,6 +160,13 @@ export class Store implements State {
     const block = this.block(height);
     assert(block !== undefined, `block ${height} is missing`);
     return block;
+  }
+
+  /** Of the block at a height that exists. */
+  header(height: number): Header {
+    const encoded = this.#get(keys.block(height));
+    assert(encoded !== undefined, `block ${height} is missing`);
+    return headerOfBlock(encoded);
   }
 
   /** A block and its receipts as they are stored, unread. */
@@ -183,6 +195,11 @@ export class Store implements State {
     });
   }
 
+  /** As `findEvents`; only blocks up to `headHeight` are known. */
+  events(query: EventQuery, headHeight: number): Promise<EventPage> {
+    return this.#guard(findEvents(this.#database, query, headHeight));
+  }
+
   heightOf(hashOfBlock: Uint8Array): number | undefined {
     const encoded = this.#get(keys.blockHash(hashOfBlock));
     return encoded && readHeight(encoded);
@@ -195,7 +212,9 @@ export class Store implements State {
 
   /** One atomic batch. When this returns, the block survives what the durability mode names; when it throws, nothing was written. */
   async commit(applied: AppliedBlock): Promise<void> {
-    assert(applied.block.header.height === this.headHeight + 1, "a block goes on top of the head");
+    // Nobody else writes, so after a commit of our own the head is known.
+    const headHeight = this.#top?.version ?? this.headHeight;
+    assert(applied.block.header.height === headHeight + 1, "a block goes on top of the head");
     // The scan thread cannot see to this alone: why, `scan-worker.ts` says.
     const slow = this.#scanThread?.takeSlowRange() ?? null;
     const operations = function* () {
@@ -227,6 +246,38 @@ export class Store implements State {
           hint: "Read the keys you know one by one, or list them at the head.",
         });
       },
+    };
+  }
+
+  /** The state at the head, held still while other threads write. Whoever takes it closes it. */
+  snapshot(): HeldState {
+    const snapshot = this.#database.snapshot();
+    const options = { snapshot };
+    const get = (key: Uint8Array): Uint8Array | undefined => {
+      try {
+        const value = this.#database.getSync(key, options);
+        return value && plain(value);
+      } catch (error) {
+        throw storageError(error, this.#directory);
+      }
+    };
+    const height = readHeight(get(keys.meta("head"))!);
+    const header = headerOfBlock(get(keys.block(height))!);
+    let hasScanned = false;
+    const scan: StateReader["scan"] = (from, to, reverse) => {
+      hasScanned = true;
+      return this.#scan(from, to, reverse);
+    };
+    return {
+      header,
+      state: { get: (key) => get(keys.flat(key)), scan },
+      checkStill: () => {
+        // Scans go through a thread that holds nothing still.
+        if (!hasScanned || (this.headHeight === height && equalBytes(this.header(height).stateRoot, header.stateRoot)))
+          return;
+        throw new InputError("head_moved", "blocks were made while keys were listed", { hint: "Ask again." });
+      },
+      close: () => void snapshot.close(),
     };
   }
 
@@ -307,6 +358,8 @@ export class Store implements State {
       await write(this.#database, operations, sync);
     } catch (error) {
       this.#writeFailure = storageError(error, this.#directory);
+      // Nobody knows which block is the head now.
+      this.#top = undefined;
       throw this.#writeFailure;
     }
   }

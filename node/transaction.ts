@@ -93,9 +93,22 @@ export function encodedTransaction(encoded: Uint8Array): EncodedTransaction {
 
 /** As `encodedTransaction`, and throws `InputError` `bad_signature` or `sender_invalid` unless the sender signed it. */
 export function verifiedTransaction(encoded: Uint8Array): EncodedTransaction {
-  const result = encodedTransaction(encoded);
-  const { body, signature } = result.transaction;
-  if (!verifySignature(signature, signingHash(body), body.sender)) {
+  const entry = encodedTransaction(encoded);
+  const { signature, message, sender } = claimOf(entry);
+  checkClaim(entry, verifySignature(signature, message, sender));
+  return entry;
+}
+
+/** What a transaction claims: that this signature of this message is the sender's. */
+export function claimOf({ transaction: { body, signature }, encoded }: EncodedTransaction) {
+  // The encoding is canonical, so the bytes before the signature are the body's.
+  const message = hash("signing", encoded.subarray(0, encoded.length - SIGNATURE_SIZE));
+  return { signature, message, sender: body.sender };
+}
+
+/** Throws as `verifiedTransaction`, once it is known whether the claim is true. */
+export function checkClaim({ transaction: { body } }: EncodedTransaction, isTrue: boolean): void {
+  if (!isTrue) {
     throw new InputError("bad_signature", "the signature is not the sender's", {
       hint: "Sign the transaction with the sender's key and this chain's id, after the last change to it.",
     });
@@ -104,5 +117,4 @@ export function verifiedTransaction(encoded: Uint8Array): EncodedTransaction {
   if (isSmallOrder(body.sender)) {
     throw new InputError("sender_invalid", "the sender's key is of small order: everybody can sign for it");
   }
-  return result;
 }

@@ -4,12 +4,13 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Level } from "level";
-import { createClient, type HeadSubscription, type SubscriptionEvent } from "lockstep/client";
+import { createClient, type EventOfTopic } from "lockstep/client";
 import { type DevnetOptions, startDevnet } from "lockstep/devnet";
 import { logicalClock, Node } from "lockstep/node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addressToText, contractAddress } from "../node/address.ts";
 import { hash } from "../node/crypto.ts";
+import { silentLog } from "../node/log.ts";
 import { openReplaySource, replayChain } from "../node/replay.ts";
 import type { IncludedReceiptJson } from "../node/rpc/api.ts";
 import { toHex } from "../node/rpc/json.ts";
@@ -163,6 +164,27 @@ describe("a start is refused", () => {
   });
 });
 
+test("what is the node's to choose is handed on to it", async () => {
+  const messages: string[] = [];
+  const debug = (_: object, message: string) => void messages.push(message);
+  const { devnet, client, accounts } = await start({
+    sealing: { kind: "manual" },
+    mempool: { countMax: 2 },
+    access: { token: "sixteen-letters-or-more" },
+    log: { ...silentLog, debug },
+    metrics: false,
+  });
+  expect((await client.call("node_info", {})).sealing).toEqual({ kind: "manual" });
+  for (const nonce of [0, 1]) await submit(client, sign(accounts[0], nonce, []));
+  await expect(submit(client, sign(accounts[0], 2, []))).rejects.toMatchObject({ code: "mempool_full" });
+  await expect(client.call("dev_mine", {})).rejects.toMatchObject({ code: "development_forbidden" });
+  const owner = createClient(devnet.url, { token: "sixteen-letters-or-more" });
+  onTestFinished(() => owner.close());
+  expect((await owner.call("dev_mine", {})).height).toBe(1);
+  expect(messages).not.toEqual([]);
+  expect((await fetch(`${devnet.url.replace("ws:", "http:")}/metrics`)).status).toBe(404);
+});
+
 describe("a deterministic devnet", () => {
   test("has the same block hashes in every folder, and across a restart", async () => {
     const hashes: string[][] = [];
@@ -212,8 +234,8 @@ describe("submission", () => {
     await expect(send(client, late, 50)).rejects.toMatchObject({ code: "wait_timeout" });
     expect(await receiptOf(client, late)).toBeNull();
     await expect(submit(client, late)).rejects.toMatchObject({ code: "already_known" });
-    await expect(submit(client, sign(accounts[0], 1, [], { gasPrice: 2n }))).rejects.toMatchObject({
-      code: "nonce_taken",
+    await expect(submit(client, sign(accounts[0], 1, [], { expiryHeight: 1_000 }))).rejects.toMatchObject({
+      code: "replacement_underpriced",
     });
     await send(client, sign(accounts[0], 0, []));
     await waitUntil(async () => (await receiptOf(client, late)) !== null);
@@ -231,7 +253,7 @@ describe("submission", () => {
       [sign(dev0, 0, [], { gasLimit: 1 }), "gas_limit_too_low"],
       [sign(dev0, 0, [], { gasLimit: 2_000_000_001 }), "gas_limit_too_high"],
       [sign(alice, 0, []), "insufficient_balance"],
-      [sign(dev0, 1_001, []), "nonce_too_high"],
+      [sign(dev0, 10_000, []), "nonce_too_high"],
       [sign(dev0, 0, [upload]), "malformed_magic"],
       [{ ...good, encoded: good.encoded.with(-1, good.encoded.at(-1)! ^ 1) }, "bad_signature"],
       [{ ...good, encoded: good.encoded.slice(1) }, /^borsh_/],
@@ -248,8 +270,10 @@ describe("submission", () => {
   test("by many accounts at once lands whole, each account's in order, and every head is told once, in order", async () => {
     const { devnet, client, accounts } = await start();
     const supply = devnet.accounts.reduce((sum, { balance }) => sum + balance, 0n);
-    const events: SubscriptionEvent[] = [];
-    const subscription: HeadSubscription = await client.subscribeHeads((event) => void events.push(event));
+    const events: Extract<EventOfTopic<"heads">, { kind: "head" }>[] = [];
+    const subscription = await client.subscribe({ topic: "heads" }, (event) => {
+      if (event.kind === "head") events.push(event);
+    });
     const clients = accounts.map(() => createClient(devnet.url));
     const perAccount = 12;
     const receipts = await Promise.all(
@@ -445,7 +469,7 @@ describe("closing", () => {
       // A wait behind a gap, an upload in the judge's hands, a subscription.
       const open = transactions.slice(1).map((transaction) =>
         client.call("tx_submitAndWait", { transaction, timeoutMs: 60_000 }).catch((error) => error.code));
-      await client.subscribeHeads(() => {});
+      await client.subscribe({ topic: "heads" }, () => {});
       await devnet.close();
       console.log((await Promise.all(open)).every((code) => code === "node_stopping" || code.status || code === "connection_lost"));
       await client.close();`;
@@ -486,12 +510,14 @@ describe.skipIf(!canMount)("a full disk (a tmpfs, which takes the right to mount
     const stopped = new Promise<void>((resolve) => {
       onFirstNotice = resolve;
     });
-    const onNotice = (text: string) => {
+    const onNotice = (_: object, text: string) => {
+      if (!text.startsWith("block production")) return;
       notices.push(text);
       onFirstNotice();
     };
+    const log = { ...silentLog, info: onNotice, warn: onNotice, error: onNotice };
     const dataDir = join(disk, "data");
-    const { client, accounts, stop } = await start({ dataDir, onNotice });
+    const { client, accounts, stop } = await start({ dataDir, log });
     const [dev0, dev1] = accounts;
     const makeRoom = fill(disk, 100 * 1024);
     const acknowledged: IncludedReceiptJson[] = [];

@@ -1,125 +1,180 @@
 /**
  * `lockstep dev`: a devnet until Ctrl-C. Its state lies in a folder and is there again at the next start.
  *
- * Scripts wait for the last line of the banner, `Listening on ...`, or with --json for the one line there is. Both are
- * written when the port answers and signals are heeded.
+ * Scripts wait for the last line of the banner, `Listening on ...`, or with --json for the one line there is, or for the ready
+ * file. All are written when the port answers and signals are heeded. The log goes to stderr.
  */
+import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { ACCOUNT_COUNT_MAX, DEFAULT_ACCOUNT_COUNT, DEFAULT_MNEMONIC } from "../../devnet/accounts.ts";
-import { type Devnet, startDevnet } from "../../devnet/devnet.ts";
+import type { DevConfig } from "../../devnet/config.ts";
+import { type DevnetOptions, startDevnet } from "../../devnet/devnet.ts";
 import { addressToText } from "../../node/address.ts";
+import { isLoopback } from "../../node/rpc/access.ts";
 import { statusToJson, toHex } from "../../node/rpc/json.ts";
 import type { TransactionRecord } from "../../node/rpc/service.ts";
 import { InputError } from "../../vm/errors.ts";
+import { bannerLines, type ReadyFacts, readyFacts, type StartedWith } from "../banner.ts";
+import { findConfigFile, loadConfigFile } from "../config-file.ts";
+import {
+  checkConfig,
+  combine,
+  DEFAULT_PORT,
+  defineFlags,
+  readEnvironment,
+  readFlags,
+  sealingOf,
+} from "../dev-config.ts";
 import { during, exitCodes } from "../exit-codes.ts";
-import { printJson, printNote, printText, rows, toJson } from "../output.ts";
-import { packageVersion } from "../package-root.ts";
+import { LineWriter } from "../line-writer.ts";
+import { openLog } from "../log.ts";
+import { printable, printJson, printText, toJson } from "../output.ts";
+import { onParentGone } from "../parent.ts";
+import { clearReadyFile, removeReadyFile, writeReadyFile } from "../ready-file.ts";
 import { statusView } from "../receipt-view.ts";
 import { readInteger } from "../scalars.ts";
 import { settingsOf, withShared } from "../settings.ts";
 
-const DEFAULT_PORT = 4600;
+const helpTail = `
+Config: lockstep.config.ts, .js, .mjs or .json in the working folder says the same under the flags' names,
+  \`export default { dev: { blockTime: 2, accounts: 3, mining: false } }\`. A flag wins over the environment, and that over
+  the file. \`--no-...\` switches off what the file switches on.
+`;
 
 export function define(command: Command): void {
-  withShared(command, "json")
-    .description(
-      "Run a devnet until Ctrl-C: a node with funded accounts that makes a block for every transaction.\n" +
-        "Its state lies in --data and is there again at the next start.",
-    )
-    .option("--port <port>", `default ${DEFAULT_PORT}; 0 takes a free one`)
-    .option("--host <host>", "default 127.0.0.1: this machine only")
-    .option("--data <folder>", "default .lockstep/devnet in the working folder")
-    .option("--accounts <count>", `funded at genesis; default ${DEFAULT_ACCOUNT_COUNT}`)
-    .option("--mnemonic <words>", "the accounts' BIP-39 words (env LOCKSTEP_MNEMONIC)")
-    .option("--chain-id <id>", "the chain's name")
-    .option("--deterministic", "a logical clock: the same commands give the same block hashes")
-    .option("--durability <mode>", "os (default): blocks survive this process; sync: they survive a power cut")
-    .option("--prune <count>", "keep the state of the last <count> blocks only; default: of every block")
+  withShared(command, "json").description(
+    "Run a devnet until Ctrl-C: a node with funded accounts that makes a block for every transaction.\n" +
+      "Its state lies in --data and is there again at the next start.",
+  );
+  defineFlags(command);
+  command
     .option("--ready-fd <number>", "write the JSON line to this descriptor when ready, and close it")
-    .option("--quiet", "say nothing about transactions")
+    .option("--config <file>", "instead of lockstep.config.ts, .js, .mjs or .json in the working folder")
+    .option("--no-config", "without a config file")
+    .addHelpText("after", helpTail)
     .action(run);
 }
 
-interface DevOptions {
-  readonly port?: string;
-  readonly host?: string;
-  readonly data?: string;
-  readonly accounts?: string;
-  readonly mnemonic?: string;
-  readonly chainId?: string;
-  readonly deterministic?: true;
-  readonly durability?: string;
-  readonly prune?: string;
+interface OwnOptions {
   readonly readyFd?: string;
-  readonly quiet?: true;
+  /** `false` for `--no-config`. */
+  readonly config?: string | false;
 }
 
-async function run(options: DevOptions, command: Command): Promise<void> {
-  const settings = settingsOf(command);
-  const durability = readDurability(options.durability ?? "os");
+async function run(options: OwnOptions & Readonly<Record<string, unknown>>, command: Command): Promise<void> {
+  const parent = process.ppid;
+  const { json } = settingsOf(command);
   const readyFd = options.readyFd === undefined ? null : readDescriptor(options.readyFd);
-  const { port, host, accounts, chainId, prune } = options;
-  const dataDir = options.data ?? join(".lockstep", "devnet");
-  const mnemonic = options.mnemonic ?? settings.mnemonic;
-  const isSilent = settings.json || options.quiet === true;
-  // A devnet outlives the reader of its output.
-  process.stdout.removeAllListeners("error").on("error", () => {});
-  const devnet = await during(startExitCode, () =>
-    startDevnet({
-      dataDir,
-      port: port === undefined ? DEFAULT_PORT : readInteger(port, "port", { max: 65_535 }),
-      durability,
-      deterministic: options.deterministic === true,
-      ...(host !== undefined && { host }),
-      ...(accounts !== undefined && {
-        accountCount: readInteger(accounts, "number of accounts", { min: 1, max: ACCOUNT_COUNT_MAX }),
-      }),
-      ...(mnemonic !== undefined && { mnemonic }),
-      ...(chainId !== undefined && { chainId }),
-      ...(prune !== undefined && { prune: readInteger(prune, "number of blocks", { min: 1 }) }),
-      onNotice: printNote,
-      ...(!isSilent && { onTransaction: (record, logs) => printText(transactionLines(record, logs)) }),
-    }),
-  );
-  stopOnSignals(devnet);
-  const ready = { ok: true, event: "listening", ...devnetFacts(devnet), dataDir, durability, version: packageVersion };
-  if (settings.json) printJson(ready);
-  else printText(banner(devnet, { dataDir, durability }));
-  if (readyFd !== null) {
-    writeSync(readyFd, `${toJson(ready)}\n`);
-    closeSync(readyFd);
-  }
-  await devnet.closed;
-}
+  const configFile = configFileOf(options.config);
+  const fromFile = configFile === null ? {} : checkConfig(await loadConfigFile(configFile), configFile);
+  const config = combine(readFlags(options), readEnvironment(process.env), fromFile);
+  const { readyFile } = config;
+  if (readyFile !== undefined) clearReadyFile(readyFile);
 
-/** The first signal closes in order; the second ends at once, and costs nothing that was acknowledged. */
-function stopOnSignals(devnet: Devnet): void {
+  const log = await openLog({ level: config.logLevel ?? "info", format: config.logFormat ?? "auto" });
+  const started = startedWith(config, configFile);
+  // A devnet outlives the reader of its output.
+  const output = new LineWriter(process.stdout.removeAllListeners("error"));
+  const onTransaction = (record: TransactionRecord, logs: readonly string[]) =>
+    output.write(
+      transactionLines(record, logs)
+        .map((line) => `${printable(line)}\n`)
+        .join(""),
+    );
+  const devnet = await during(startExitCode, () =>
+    startDevnet({ ...devnetOptions(config, started), log, ...(!json && !config.quiet && { onTransaction }) }),
+  );
+
   let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) process.exit(130);
+  const stop = (reason: string): void => {
+    if (isStopping) return;
     isStopping = true;
-    // What goes wrong while closing rejects `closed`, which `run` waits for.
+    log.info({ reason }, "stopping");
+    // What goes wrong while closing rejects `closed`, which is waited for below.
     devnet.close().catch(() => {});
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      // The second one ends at once, and costs nothing that was acknowledged.
+      if (isStopping) process.exit(130);
+      stop(signal);
+    });
+  }
+  if (config.exitWithParent) onParentGone(parent, () => stop("the parent process is gone"));
+  if (readyFile !== undefined) process.on("exit", () => removeReadyFile(readyFile, process.pid));
+
+  const { url, chainId, height } = devnet;
+  // A person has the banner.
+  if (process.stdout.isTTY !== true) log.info({ url, chainId, height }, "listening");
+  try {
+    announce(readyFacts(devnet, started), { json, readyFd, ...(readyFile !== undefined && { readyFile }) });
+  } catch (error) {
+    await devnet.close();
+    throw error;
+  }
+  await devnet.closed;
+  log.info({}, "stopped");
+}
+
+function configFileOf(option: string | false | undefined): string | null {
+  if (option === false) return null;
+  return option ?? findConfigFile();
+}
+
+function startedWith(config: DevConfig, configFile: string | null): StartedWith {
+  const { host = "127.0.0.1", token } = config;
+  return {
+    dataDir: config.data ?? join(".lockstep", "devnet"),
+    durability: config.durability ?? "os",
+    sealing: sealingOf(config),
+    configFile,
+    madeToken: token === undefined && !isLoopback(host) ? randomBytes(16).toString("base64url") : null,
+  };
+}
+
+function devnetOptions(config: DevConfig, { dataDir, durability, sealing, madeToken }: StartedWith): DevnetOptions {
+  const { port = DEFAULT_PORT, accounts, host, prune, mnemonic, chainId, order, allowHost, allowOrigin } = config;
+  const token = config.token ?? madeToken;
+  return {
+    dataDir,
+    port,
+    durability,
+    sealing,
+    deterministic: config.deterministic === true,
+    access: {
+      ...(token !== null && { token }),
+      ...(allowHost !== undefined && { allowedHosts: [...allowHost] }),
+      ...(allowOrigin !== undefined && { allowedOrigins: [...allowOrigin] }),
+    },
+    ...(order !== undefined && { mempool: { order } }),
+    ...(host !== undefined && { host }),
+    ...(accounts !== undefined && { accountCount: accounts }),
+    ...(prune !== undefined && { prune }),
+    ...(mnemonic !== undefined && { mnemonic }),
+    ...(chainId !== undefined && { chainId }),
+  };
+}
+
+interface Announcement {
+  readonly json: boolean;
+  readonly readyFd: number | null;
+  readonly readyFile?: string;
+}
+
+/** The file first: whoever has seen the line finds it. */
+function announce(facts: ReadyFacts, { json, readyFd, readyFile }: Announcement): void {
+  if (readyFile !== undefined) writeReadyFile(readyFile, facts);
+  if (json) printJson(facts);
+  else printText(bannerLines(facts));
+  if (readyFd !== null) {
+    writeSync(readyFd, `${toJson(facts)}\n`);
+    closeSync(readyFd);
+  }
 }
 
 function startExitCode({ code }: InputError) {
   return /^(data|genesis|storage)_/.test(code) ? exitCodes.file : exitCodes.usage;
-}
-
-const survival = {
-  os: "a block survives the end of this process, but not of the machine (`--durability sync` does)",
-  sync: "a block survives a power cut",
-} as const;
-
-type Durability = keyof typeof survival;
-
-function readDurability(text: string): Durability {
-  if (text === "os" || text === "sync") return text;
-  throw new InputError("durability_invalid", `${JSON.stringify(text)} is no durability`, { hint: "It is os or sync." });
 }
 
 function readDescriptor(text: string): number {
@@ -130,53 +185,6 @@ function readDescriptor(text: string): number {
   } catch {
     throw new InputError("ready_fd_invalid", `the file descriptor ${descriptor} is not open`);
   }
-}
-
-function devnetFacts({ url, port, chainId, genesisHash, height, mnemonic, accounts }: Devnet) {
-  return {
-    url,
-    port,
-    chainId,
-    genesisHash: toHex(genesisHash),
-    height,
-    mnemonic,
-    accounts: accounts.map(({ name, address, secretKey, balance }) => ({
-      name,
-      address: addressToText(address),
-      secretKey: toHex(secretKey),
-      balance,
-    })),
-  };
-}
-
-function banner(devnet: Devnet, { dataDir, durability }: { dataDir: string; durability: Durability }): string[] {
-  const { accounts, mnemonic, chainId, genesisHash, height, url } = devnetFacts(devnet);
-  return [
-    `Lockstep devnet ${packageVersion}`,
-    "",
-    "Accounts",
-    ...rows(accounts.map(({ name, address, balance }) => [name, `${address}  ${balance}`])),
-    "",
-    "Secret keys",
-    ...rows(accounts.map(({ name, secretKey }) => [name, secretKey])),
-    mnemonic === DEFAULT_MNEMONIC
-      ? "  Everybody knows these keys. Whatever is sent to them on another network is lost."
-      : "  These keys have been printed. Use them for nothing but development.",
-    "",
-    "Mnemonic",
-    `  ${mnemonic}`,
-    "",
-    "Chain",
-    ...rows([
-      ["chain id", chainId],
-      ["genesis", genesisHash],
-      ["height", height === 0 ? "0 (new)" : `${height} (resumed)`],
-      ["data", dataDir],
-      ["durability", `${durability}: ${survival[durability]}`],
-    ]),
-    "",
-    `Listening on ${url}`,
-  ];
 }
 
 function transactionLines({ transaction, receipt, height }: TransactionRecord, logs: readonly string[]): string[] {

@@ -186,14 +186,14 @@ describe("over a WebSocket", () => {
   });
 
   test.each([
-    ["a head that is missing", [0, 2]],
-    ["a head that comes twice", [0, 1, 1]],
+    ["a notification that is missing", [0, 2]],
+    ["a notification that comes twice", [0, 1, 1]],
     ["a start in the middle", [1]],
   ])("%s ends the subscription: a listener never sees a gap", async (_, sequences) => {
     const event = (sequence: number) => ({
       jsonrpc: "2.0",
       method: "chain_subscription",
-      params: { subscription: "s", sequence, head: {} },
+      params: { subscription: "s", sequence, kind: "head", cursor: "1", head: {} },
     });
     const port = await misbehaving({
       message: (socket, text) => {
@@ -203,7 +203,8 @@ describe("over a WebSocket", () => {
     });
     const seen: number[] = [];
     const ended: InputError[] = [];
-    await client(`ws://127.0.0.1:${port}`).subscribeHeads(
+    await client(`ws://127.0.0.1:${port}`).subscribe(
+      { topic: "heads" },
       ({ sequence }) => seen.push(sequence),
       (error) => ended.push(error),
     );

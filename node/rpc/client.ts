@@ -3,10 +3,11 @@
  *
  * Law: every call settles, in bounded time, with the method's result or an `InputError` whose code says what happened.
  * A WebSocket client connects at its first call and never again: when the connection ends, everything on it ends with
- * `connection_lost`, and what to do about that is the caller's business.
+ * `connection_lost`, and what to do about that is the caller's business: a subscription's `cursor` is where to go on.
  *
  *     const client = createClient("ws://127.0.0.1:4600");
  *     const { height } = await client.call("chain_info", {});
+ *     const heads = await client.subscribe({ topic: "heads" }, (event) => console.log(event));
  *     await client.close();
  */
 import type { IncomingMessage } from "node:http";
@@ -31,10 +32,27 @@ export class RpcError extends InputError {
 export interface ClientOptions {
   /** How long a call may take; default 30,000. Waiting for a receipt comes on top. */
   readonly timeoutMs?: number;
+  /** The node's token, for its development methods. */
+  readonly token?: string;
 }
 
-export interface HeadSubscription {
-  /** Ends it; no head arrives afterwards. */
+type SubscribeParams = RpcMethods["chain_subscribe"]["params"];
+export type Topic = SubscribeParams["topic"];
+
+interface KindsOfTopic {
+  readonly heads: "head" | "lagged";
+  readonly events: "event" | "lagged";
+  readonly transaction: "status";
+  readonly pending: "pending" | "dropped" | "lagged";
+}
+
+/** What subscribers to a topic are told. */
+export type EventOfTopic<T extends Topic> = Extract<SubscriptionEvent, { readonly kind: KindsOfTopic[T] }>;
+
+export interface Subscription {
+  /** Of the last head or event that the listener was given, or what it began `after`: where to go on. */
+  readonly cursor: string | undefined;
+  /** Ends it; the listener is told nothing afterwards. */
   unsubscribe(): Promise<void>;
 }
 
@@ -42,13 +60,15 @@ export interface Client {
   /** Throws `RpcError`, or `InputError`: `node_unreachable`, `request_timeout`, `connection_lost`, `answer_invalid`. */
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]>;
   /**
-   * Calls `listener` for every new head, in order and without gaps, from the moment the promise resolves. `onEnd` is
-   * called once if that stops being true. Needs a WebSocket.
+   * Calls `listener` with everything that the node tells about the topic, in order and without gaps but those that `lagged`
+   * tells. `onEnd` is called once if that stops being true. What is watched of one transaction ends by itself when it is
+   * in a block or dropped. Needs a WebSocket.
    */
-  subscribeHeads(
-    listener: (event: SubscriptionEvent) => void,
+  subscribe<T extends Topic>(
+    params: SubscribeParams & { readonly topic: T },
+    listener: (event: EventOfTopic<T>) => void,
     onEnd?: (error: InputError) => void,
-  ): Promise<HeadSubscription>;
+  ): Promise<Subscription>;
   /** Calls that still wait are rejected with `client_closed`. */
   close(): Promise<void>;
 }
@@ -62,25 +82,30 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const ANSWER_SIZE_MAX = 256 * 1024 * 1024;
 
 /** Throws `InputError` `url_invalid`. Opens nothing yet. */
-export function createClient(url: string, { timeoutMs = TIMEOUT_MS }: ClientOptions = {}): Client {
+export function createClient(url: string, { timeoutMs = TIMEOUT_MS, token }: ClientOptions = {}): Client {
   const protocol = URL.canParse(url) ? new URL(url).protocol : "";
-  if (protocol === "ws:" || protocol === "wss:") return new WebSocketClient(url, timeoutMs);
-  if (protocol === "http:" || protocol === "https:") return new HttpClient(url, timeoutMs);
+  const headers: Headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  if (protocol === "ws:" || protocol === "wss:") return new WebSocketClient(url, timeoutMs, headers);
+  if (protocol === "http:" || protocol === "https:") return new HttpClient(url, timeoutMs, headers);
   throw new InputError("url_invalid", `${JSON.stringify(url)} is not the address of a node`, {
     hint: "An address is written like ws://127.0.0.1:4600 or http://127.0.0.1:4600.",
   });
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 class HttpClient implements Client {
   readonly #url: string;
   readonly #timeoutMs: number;
+  readonly #headers: Headers;
   readonly #running = new Set<AbortController>();
   #isClosed = false;
   #lastId = 0;
 
-  constructor(url: string, timeoutMs: number) {
+  constructor(url: string, timeoutMs: number, headers: Headers) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
+    this.#headers = headers;
   }
 
   async call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
@@ -92,7 +117,7 @@ class HttpClient implements Client {
     try {
       const response = await fetch(this.#url, {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: { "Content-Type": "application/json", ...this.#headers },
         body: JSON.stringify({ jsonrpc: "2.0", id: ++this.#lastId, method, params }),
         signal: abort.signal,
       });
@@ -108,7 +133,7 @@ class HttpClient implements Client {
     }
   }
 
-  async subscribeHeads(): Promise<HeadSubscription> {
+  async subscribe(): Promise<Subscription> {
     throw new InputError("websocket_only", "subscriptions need a WebSocket", {
       hint: "Connect to the same address with ws:// in place of http://.",
     });
@@ -126,14 +151,16 @@ interface Pending {
 }
 
 interface Listener {
-  readonly onHead: (event: SubscriptionEvent) => void;
+  readonly onEvent: (event: SubscriptionEvent) => void;
   readonly onEnd: (error: InputError) => void;
   next: number;
+  cursor: string | undefined;
 }
 
 class WebSocketClient implements Client {
   readonly #url: string;
   readonly #timeoutMs: number;
+  readonly #headers: Headers;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, Listener>();
   #socket: WebSocket | undefined;
@@ -142,26 +169,33 @@ class WebSocketClient implements Client {
   #ended: InputError | undefined;
   #lastId = 0;
 
-  constructor(url: string, timeoutMs: number) {
+  constructor(url: string, timeoutMs: number, headers: Headers) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
+    this.#headers = headers;
   }
 
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
     return this.#call(method, params, (result) => result as RpcMethods[M]["result"]);
   }
 
-  async subscribeHeads(
-    onHead: (event: SubscriptionEvent) => void,
+  async subscribe<T extends Topic>(
+    params: SubscribeParams & { readonly topic: T },
+    listener: (event: EventOfTopic<T>) => void,
     onEnd: (error: InputError) => void = () => {},
-  ): Promise<HeadSubscription> {
-    // The listener is in place before the next message is read, which may be the first head.
-    const subscription = await this.#call("chain_subscribe", { topic: "heads" }, (result) => {
+  ): Promise<Subscription> {
+    const onEvent = listener as Listener["onEvent"];
+    const entry: Listener = { onEvent, onEnd, next: 0, cursor: params.after };
+    // The listener is in place before the next message is read, which may be the first event.
+    const subscription = await this.#call("chain_subscribe", params, (result) => {
       const id = isObject(result) ? String(result.subscription) : "";
-      this.#listeners.set(id, { onHead, onEnd, next: 0 });
+      this.#listeners.set(id, entry);
       return id;
     });
     return {
+      get cursor() {
+        return entry.cursor;
+      },
       unsubscribe: async () => {
         if (!this.#listeners.delete(subscription) || this.#ended !== undefined) return;
         await this.call("chain_unsubscribe", { subscription });
@@ -216,6 +250,7 @@ class WebSocketClient implements Client {
       handshakeTimeout: Math.min(this.#timeoutMs, CONNECT_TIMEOUT_MS),
       maxPayload: ANSWER_SIZE_MAX,
       perMessageDeflate: false,
+      headers: this.#headers,
     });
     this.#socket = socket;
     socket.on("message", (data) => this.#onMessage(data.toString()));
@@ -261,11 +296,14 @@ class WebSocketClient implements Client {
     const listener = this.#listeners.get(event.subscription);
     if (listener === undefined) return;
     if (event.sequence !== listener.next) {
-      this.#fail(answerInvalid(this.#url, `head ${listener.next} of a subscription is missing`));
+      this.#fail(answerInvalid(this.#url, `notification ${listener.next} of a subscription is missing`));
       return;
     }
     listener.next++;
-    listener.onHead(event);
+    if ("cursor" in event) listener.cursor = event.cursor;
+    const status = event.kind === "status" ? event.status.kind : undefined;
+    if (status === "included" || status === "dropped") this.#listeners.delete(event.subscription);
+    listener.onEvent(event);
   }
 
   /** The node cannot be understood: nothing more is taken from it. */

@@ -2,119 +2,109 @@
  * One WebSocket client: its calls in flight, what waits to be sent to it, its subscriptions.
  *
  * Law: whatever the client does, memory stays bounded. While its calls in flight or its unsent bytes are too many, the
- * node stops reading from it, and nothing is lost. Heads cannot be held back that way: a client that does not keep up
- * with its subscriptions is dropped with close code 1013, and never sees a sequence with a gap.
+ * node stops reading from it, and nothing is lost. What its subscriptions tell waits in the chain until the client has
+ * read what was sent (`subscriptions.ts`).
+ *
+ * Calls begin as their messages arrive, and all that is sent in one turn of the loop goes out in one write.
  */
 import type { Socket } from "node:net";
-import { WebSocket } from "ws";
-import { InputError } from "../../vm/errors.ts";
-import { ProtocolError, refusalText } from "./json-rpc.ts";
-import type { Subscriptions } from "./methods.ts";
+import { type RawData, WebSocket } from "ws";
+import type { Feed } from "./feed.ts";
+import { type Answer, ProtocolError, refusalText, TURN_MS } from "./json-rpc.ts";
+import { ConnectionSubscriptions, type Outlet, type SubscriptionLimits, type Subscriptions } from "./subscriptions.ts";
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends SubscriptionLimits {
   readonly inFlightMax: number;
-  readonly subscriptionsMax: number;
+  /** Characters of the messages whose calls are in flight, above which no call is begun. */
+  readonly inFlightLengthMax: number;
   /** Unsent bytes above which no call is begun. */
-  readonly unsentBytesPause: number;
-  /** Unsent bytes of heads above which the client is dropped. */
-  readonly unsentHeadBytesMax: number;
+  readonly unsentBytesMax: number;
+  /** Unsent bytes above which subscriptions wait. */
+  readonly unsentPushBytesMax: number;
   /** How long a client has to answer a close before its socket is destroyed. */
   readonly closeTimeoutMs: number;
 }
 
 export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
-  readonly answer: (
-    text: string,
-    subscriptions: Subscriptions,
-    isWaiting: () => boolean,
-  ) => Promise<string | undefined>;
-  readonly log: (message: string) => void;
+  readonly feed: Feed;
+  readonly answer: (text: string, subscriptions: Subscriptions, isWaiting: () => boolean) => Answer | Promise<Answer>;
+  /** Told why the client was dropped. */
+  readonly onDrop: (reason: string) => void;
 }
 
-const TRY_AGAIN_LATER = 1013;
+const INTERNAL_ERROR = 1011;
 
 const binaryFrame = refusalText(
   new ProtocolError("parse", "binary_frame", "messages are text frames, and this one is binary"),
 );
 
-export class Connection {
+export class Connection implements Outlet {
   readonly #socket: WebSocket;
   readonly #stream: Socket;
   readonly #options: ConnectionOptions;
+  readonly #subscriptions: ConnectionSubscriptions;
   /** Messages read and not yet begun: at most what one read from the socket held. `undefined` is a binary frame. */
   readonly #waiting: (string | undefined)[] = [];
   #inFlight = 0;
-  #unsentHeadBytes = 0;
+  #inFlightLength = 0;
+  /** Whether reading is held up. */
+  #isPaused = false;
+  /** Set while calls wait for their turn of the loop. */
   #turn: NodeJS.Immediate | undefined;
-  readonly #subscriptions = new Map<string, { isStarted: boolean; sequence: number }>();
-  #lastSubscription = 0;
+  /** When this turn's calls have taken enough of it; 0 before the first. */
+  #turnEndsAt = 0;
+  /** Whether what is sent is collected until the end of the turn. */
+  #isCorked = false;
   /** As of the last heartbeat, and whether it pinged. */
   #bytesRead = 0;
   #isPinged = false;
-  /** Whether the client took something since the last heartbeat, while nothing was read from it. */
-  #hasTaken = false;
+  /** Whether since then the client took what held something up, or the node itself did not read. */
+  #isExcused = false;
+  readonly #isWaiting = () => this.#isOpen;
 
   /** `stream` is what `socket` reads from. */
   constructor(socket: WebSocket, stream: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#stream = stream;
     this.#options = options;
-    socket.on("message", (data, isBinary) => {
-      this.#waiting.push(isBinary ? undefined : data.toString());
-      this.#work();
-    });
+    this.#subscriptions = new ConnectionSubscriptions(options.feed, this, options.limits);
+    socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
+    stream.on("drain", () => this.#onDrain());
+    socket.once("close", () => this.#subscriptions.end());
     // `ws` has sent the close code (1007 for bad UTF-8, 1009 for too large a message, 1002 for the rest) and discards
     // what still arrives.
     socket.on("error", (error) => {
-      options.log(`WebSocket client dropped: ${error.message}`);
+      options.onDrop(error.message);
       this.#terminateSoon();
     });
   }
 
-  /** Sends a head, already JSON, to each subscription. */
-  pushHead(head: string): void {
-    for (const [id, subscription] of this.#subscriptions) {
-      if (!subscription.isStarted) continue;
-      const event = `"subscription":"${id}","sequence":${subscription.sequence},"head":${head}`;
-      subscription.sequence++;
-      this.#sendHead(`{"jsonrpc":"2.0","method":"chain_subscription","params":{${event}}}`);
-    }
-  }
-
-  #sendHead(text: string): void {
-    const { unsentHeadBytesMax } = this.#options.limits;
-    if (this.#unsentHeadBytes > unsentHeadBytesMax) {
-      this.#options.log(`WebSocket client dropped: it left more than ${unsentHeadBytesMax} bytes of heads unread`);
-      this.close(TRY_AGAIN_LATER, "too slow: heads were left unread");
-      return;
-    }
-    this.#unsentHeadBytes += text.length;
-    this.#send(text, () => {
-      this.#unsentHeadBytes -= text.length;
-    });
+  get subscriptionCount(): number {
+    return this.#subscriptions.count;
   }
 
   /**
    * Pings the client, or ends it when it gave no sign of life since the last ping. Any byte is one, for a pong may be
-   * stuck behind a long message. While calls in flight hold up reading, there is nothing to ask for.
+   * stuck behind a long message. While the node itself does not read, there is nothing to ask for.
    */
   heartbeat(): void {
     const { bytesRead } = this.#stream;
-    if (this.#isPinged && bytesRead === this.#bytesRead && !this.#hasTaken) {
-      this.#options.log("WebSocket client dropped: no answer to a ping");
+    const isOwnDoing = this.#isPaused && this.#socket.bufferedAmount <= this.#options.limits.unsentBytesMax;
+    if (this.#isPinged && bytesRead === this.#bytesRead && !this.#isExcused && !isOwnDoing) {
+      this.#options.onDrop("no answer to a ping");
       this.#socket.terminate();
       return;
     }
     this.#bytesRead = bytesRead;
-    this.#hasTaken = false;
-    this.#isPinged = this.#isOpen && this.#inFlight < this.#options.limits.inFlightMax;
+    this.#isExcused = false;
+    this.#isPinged = this.#isOpen && !isOwnDoing;
     if (this.#isPinged) this.#socket.ping();
   }
 
   close(code: number, reason: string): void {
     this.#waiting.length = 0;
-    this.#subscriptions.clear();
+    this.#subscriptions.end();
     this.#socket.close(code, reason);
     // The client's own close frame must be read.
     this.#socket.resume();
@@ -130,70 +120,114 @@ export class Connection {
     return this.#socket.readyState === WebSocket.OPEN;
   }
 
-  get #isFull(): boolean {
-    const { inFlightMax, unsentBytesPause } = this.#options.limits;
-    return this.#inFlight >= inFlightMax || this.#socket.bufferedAmount > unsentBytesPause;
+  get #isBusy(): boolean {
+    const { inFlightMax, inFlightLengthMax } = this.#options.limits;
+    return this.#inFlight >= inFlightMax || this.#inFlightLength > inFlightLengthMax;
   }
 
-  /**
-   * Begins what waits, as far as the limits go; the node reads on when nothing waits. One call is begun in each turn of
-   * the loop, so that an answer that is made at once counts as unsent before the next call is begun.
-   */
-  #work(): void {
-    if (!this.#isOpen || this.#turn !== undefined) return;
-    if (this.#waiting.length > 0 && !this.#isFull) {
-      this.#turn = setImmediate(() => {
-        this.#turn = undefined;
-        this.#work();
-      });
-      void this.#answer(this.#waiting.shift());
-    }
-    if (this.#waiting.length > 0 || this.#isFull) this.#socket.pause();
-    else this.#socket.resume();
+  get #mayBegin(): boolean {
+    return !this.#isBusy && this.#socket.bufferedAmount <= this.#options.limits.unsentBytesMax;
   }
 
-  async #answer(text: string | undefined): Promise<void> {
-    const added: string[] = [];
-    const subscriptions: Subscriptions = {
-      add: () => {
-        const id = this.#addSubscription();
-        added.push(id);
-        return id;
-      },
-      remove: (id) => this.#subscriptions.delete(id),
-    };
-    this.#inFlight++;
-    const isWaiting = () => this.#isOpen;
-    const answer = text === undefined ? binaryFrame : await this.#options.answer(text, subscriptions, isWaiting);
-    this.#inFlight--;
-    if (answer !== undefined) this.#send(answer);
-    // Only now, so that no head can overtake the answer that names its subscription.
-    for (const id of added) {
-      const subscription = this.#subscriptions.get(id);
-      if (subscription !== undefined) subscription.isStarted = true;
-    }
+  // As subscriptions see it.
+
+  get isFull(): boolean {
+    return this.#socket.bufferedAmount > this.#options.limits.unsentPushBytesMax;
+  }
+
+  fail(): void {
+    this.close(INTERNAL_ERROR, "the node failed");
+  }
+
+  send(text: string): void {
+    if (!this.#isOpen) return;
+    this.#cork();
+    this.#socket.send(text);
+  }
+
+  // Calls.
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    if (!this.#isOpen) return;
+    const text = isBinary ? undefined : data.toString();
+    if (this.#waiting.length === 0 && this.#mayBegin && !this.#isTurnOver()) this.#begin(text);
+    else this.#waiting.push(text);
     this.#work();
   }
 
-  #addSubscription(): string {
-    const { subscriptionsMax } = this.#options.limits;
-    if (this.#subscriptions.size >= subscriptionsMax) {
-      throw new InputError("too_many_subscriptions", `at most ${subscriptionsMax} subscriptions on one connection`, {
-        hint: "End one with chain_unsubscribe, or open another connection.",
-      });
+  /** Begins what waits in the next turn, as far as the limits go; the node reads on when nothing waits. */
+  #work(): void {
+    if (!this.#isOpen) return;
+    const isHeldUp = this.#waiting.length > 0 || !this.#mayBegin;
+    if (isHeldUp !== this.#isPaused) {
+      this.#isPaused = isHeldUp;
+      if (isHeldUp) this.#socket.pause();
+      else this.#socket.resume();
+      this.#isExcused = true;
     }
-    const id = String(++this.#lastSubscription);
-    this.#subscriptions.set(id, { isStarted: false, sequence: 0 });
-    return id;
+    if (this.#waiting.length === 0 || !this.#mayBegin) return;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#turnEndsAt = 0;
+      while (this.#waiting.length > 0 && this.#isOpen && this.#mayBegin && !this.#isTurnOver()) {
+        this.#begin(this.#waiting.shift());
+      }
+      this.#work();
+    });
   }
 
-  #send(text: string, onSent: () => void = () => {}): void {
-    if (!this.#isOpen) return;
-    this.#socket.send(text, (error) => {
-      if (error) return;
-      if (this.#socket.isPaused) this.#hasTaken = true;
-      onSent();
+  /** An answer that is made at once counts as unsent before the next call is begun. */
+  #begin(text: string | undefined): void {
+    const subscriptions = this.#subscriptions.forMessage();
+    const answer = text === undefined ? binaryFrame : this.#options.answer(text, subscriptions, this.#isWaiting);
+    if (!(answer instanceof Promise)) {
+      this.#end(answer, subscriptions);
+      return;
+    }
+    const length = text?.length ?? 0;
+    this.#inFlight++;
+    this.#inFlightLength += length;
+    // It never rejects.
+    void answer.then((answer) => {
+      this.#inFlight--;
+      this.#inFlightLength -= length;
+      this.#end(answer, subscriptions);
       this.#work();
+    });
+  }
+
+  #end(answer: Answer, subscriptions: { start(): void }): void {
+    if (answer !== undefined) this.send(answer);
+    // Only now, so that no notification can overtake the answer that names its subscription.
+    subscriptions.start();
+  }
+
+  #onDrain(): void {
+    // Only where it was the client that held them up, for the system takes much before the client does.
+    if (this.#isPaused || this.#subscriptions.isHeldUp) this.#isExcused = true;
+    this.#subscriptions.resume();
+    this.#work();
+  }
+
+  // Turns of the loop.
+
+  #isTurnOver(): boolean {
+    const now = performance.now();
+    if (this.#turnEndsAt === 0) {
+      this.#turnEndsAt = now + TURN_MS;
+      this.#cork();
+    }
+    return now >= this.#turnEndsAt;
+  }
+
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#stream.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#turnEndsAt = 0;
+      this.#stream.uncork();
     });
   }
 }

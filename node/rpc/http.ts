@@ -2,19 +2,36 @@
  * HTTP in front of JSON-RPC: which requests are answered, and by what.
  *
  *     POST /           RPC; the body is `application/json`
- *     GET  /health     the process is up        GET /ready   it serves
+ *     GET  /health     200 while the node works, 503 once a fault has stopped it
+ *     GET  /ready      200 while the node makes blocks, 503 while it cannot
+ *     GET  /metrics    the node's figures for Prometheus
  *
- * A page of another site in the user's own browser must not reach the node. Its requests are known by their Origin or,
- * after DNS rebinding, by a Host that is no name of the loopback. Every refusal has a JSON-RPC error as its body.
+ * Who may ask is decided before (`access.ts`). Every refusal has a JSON-RPC error as its body.
  */
-import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { InputError } from "../../vm/errors.ts";
-import { MESSAGE_SIZE_MAX, ProtocolError, quote, refusalText } from "./json-rpc.ts";
+import { type Answer, MESSAGE_SIZE_MAX, nodeFailure, ProtocolError, quote, refusalText } from "./json-rpc.ts";
 
 export interface HttpHandlers {
-  readonly answer: (text: string, isWaiting: () => boolean) => Promise<string | undefined>;
-  readonly height: () => number;
+  readonly answer: (text: string, isWaiting: () => boolean) => Answer | Promise<Answer>;
+  readonly status: () => NodeStatus;
+  readonly metrics: MetricsText | undefined;
+}
+
+export interface NodeStatus {
+  readonly height: number;
+  /** Whether no fault has stopped the node. */
+  readonly isHealthy: boolean;
+  /** Whether the node makes blocks. */
+  readonly isReady: boolean;
+  /** Why it makes none, where that has a reason. */
+  readonly stopped: InputError | null;
+}
+
+export interface MetricsText {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 export interface Refusal {
@@ -26,7 +43,7 @@ export interface Refusal {
 /** The client left before its request was whole; nobody is there to tell. */
 export class ClientGone extends Error {}
 
-/** Answers a request that `foreignRefusal` let through. Throws `ClientGone`, or what the handlers throw. */
+/** Answers a request of somebody who may ask. Throws `ClientGone`, or what the handlers throw. */
 export async function serveHttp(
   request: IncomingMessage,
   response: ServerResponse,
@@ -39,7 +56,8 @@ export async function serveHttp(
   }
   const path = pathOf(request);
   const methods = routes.get(path);
-  if (methods === undefined) return refuse(response, notFound(path));
+  if (methods === undefined || (path === "/metrics" && handlers.metrics === undefined))
+    return refuse(response, notFound(path));
   if (!methods.includes(request.method!)) {
     const Allow = methods.join(", ");
     const refused = refusal(405, "method_not_allowed", `${path} takes ${Allow}`);
@@ -47,19 +65,32 @@ export async function serveHttp(
   }
   if (request.method === "OPTIONS") return servePreflight(response);
   if (path === "/") return serveRpc(request, response, handlers);
-  send(response, 200, JSON.stringify({ status: path === "/ready" ? "ready" : "ok", height: handlers.height() }));
+  if (path === "/metrics") return send(response, 200, await handlers.metrics!.text(), handlers.metrics!.contentType);
+  serveStatus(response, handlers.status(), path === "/ready");
 }
 
 const routes: ReadonlyMap<string, readonly string[]> = new Map([
   ["/", ["POST", "OPTIONS"]],
   ["/health", ["GET", "HEAD"]],
   ["/ready", ["GET", "HEAD"]],
+  ["/metrics", ["GET", "HEAD"]],
 ]);
+
+function serveStatus(response: ServerResponse, status: NodeStatus, isReadyAsked: boolean): void {
+  const { height, isHealthy, isReady, stopped } = status;
+  const isGood = isHealthy && (isReady || !isReadyAsked);
+  const body = {
+    status: isGood ? (isReadyAsked ? "ready" : "ok") : "stopped",
+    height,
+    ...(!isGood && stopped !== null && { code: stopped.code, message: stopped.message }),
+  };
+  send(response, isGood ? 200 : 503, JSON.stringify(body));
+}
 
 function servePreflight(response: ServerResponse): void {
   const headers = {
     "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization",
     "Access-Control-Max-Age": "600",
   };
   response.writeHead(204, headers).end();
@@ -109,32 +140,6 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-// Who may ask. Addresses are safe to name: rebinding needs a name.
-
-const loopback = String.raw`(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?`;
-const loopbackHost = new RegExp(`^${loopback}$`, "i");
-const loopbackOrigin = new RegExp(`^https?://${loopback}$`, "i");
-
-/** Whether listening on `host` is for this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
-}
-
-/** `isLocal`: the node listens for this machine only, so nobody honest knows it by another name. */
-export function foreignRefusal({ host = "", origin }: IncomingHttpHeaders, isLocal: boolean): Refusal | undefined {
-  if (isLocal && !loopbackHost.test(host)) {
-    return refusal(403, "forbidden_host", `${quote(host)} is no name of this machine's loopback`, {
-      hint: "Use localhost, 127.0.0.1 or [::1] as the host.",
-    });
-  }
-  if (origin !== undefined && !loopbackOrigin.test(origin)) {
-    return refusal(403, "forbidden_origin", `pages of ${quote(origin)} may not use this node`, {
-      hint: "Serve the page from localhost.",
-    });
-  }
-  return undefined;
-}
-
 // Refusals.
 
 export function refusal(status: number, ...error: ConstructorParameters<typeof InputError>): Refusal {
@@ -149,10 +154,7 @@ const payloadTooLarge: Refusal = {
   status: 413,
   error: new ProtocolError("invalidRequest", "payload_too_large", `message above ${MESSAGE_SIZE_MAX} bytes`),
 };
-export const internalError: Refusal = {
-  status: 500,
-  error: new ProtocolError("internal", "internal_error", "the node failed; its log has the reason"),
-};
+export const internalError: Refusal = { status: 500, error: nodeFailure };
 const invalidUtf8 = refusalText(new ProtocolError("parse", "invalid_utf8", "the message is not UTF-8"));
 
 /** Node then reads and discards a body that nobody wanted, so that the client can finish sending and see this. */
@@ -174,8 +176,8 @@ export function refuseUpgrade(socket: Duplex, { status, error }: Refusal): void 
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-function send(response: ServerResponse, status: number, body: string): void {
-  const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+function send(response: ServerResponse, status: number, body: string, contentType = "application/json"): void {
+  const headers = { "Content-Type": contentType, "Content-Length": Buffer.byteLength(body) };
   response.writeHead(status, headers).end(body);
 }
 

@@ -6,6 +6,7 @@ import {
   BATCH_ANSWER_LENGTH_MAX,
   BATCH_LENGTH_MAX,
   type Caller,
+  type CallOutcome,
   DEPTH_MAX,
   depthExceeds,
   ID_LENGTH_MAX,
@@ -189,6 +190,55 @@ describe("a batch", () => {
       expect(answer).toMatchObject({ id: 1, error: { data: { code: "batch_answer_too_large" } } });
     }
   });
+});
+
+test("others have their turn while a batch of slow calls runs", async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const slow = () => {
+    for (const endsAt = performance.now() + 2; performance.now() < endsAt; );
+    return turns;
+  };
+  const answers: { result: number }[] = await ask(JSON.stringify(Array(10).fill(request("x"))), caller({ call: slow }));
+  clearImmediate(timer);
+  const seen = answers.map(({ result }) => result);
+  expect(new Set(seen).size).toBe(10);
+});
+
+test("a call that does not wait is answered at once, and one that waits later", async () => {
+  expect(answerMessage(JSON.stringify(request("echo")), caller())).toBe('{"jsonrpc":"2.0","id":1,"result":{}}');
+  expect(answerMessage(JSON.stringify(request("refuse")), caller())).toEqual(expect.stringContaining("nonce_too_low"));
+  const later = answerMessage(JSON.stringify(request("later")), caller());
+  expect(later).toBeInstanceOf(Promise);
+  expect(await later).toBe('{"jsonrpc":"2.0","id":1,"result":"later"}');
+});
+
+test("every call is told of when it is over, and no stranger's text is a method", async () => {
+  const outcomes: CallOutcome[] = [];
+  const by = caller({ onCall: (outcome) => outcomes.push(outcome) });
+  const unasked = request("echo", {});
+  const huge = request("huge", { id: 1 });
+  const texts = [request("echo"), unasked, request("refuse"), request("reject"), request("evil"), 1, []];
+  for (const text of texts) await answerMessage(JSON.stringify(text), by);
+  await answerMessage("{", by);
+  const call = () => "x".repeat(BATCH_ANSWER_LENGTH_MAX);
+  await answerMessage(JSON.stringify([huge, request("evil")]), { ...by, call });
+  expect(outcomes.map(({ method, code }) => [method, code])).toEqual([
+    ["echo", null],
+    ["echo", null],
+    ["refuse", "nonce_too_low"],
+    ["reject", "internal_error"],
+    ["unknown", "method_unknown"],
+    ["unknown", "invalid_request"],
+    ["unknown", "batch_empty"],
+    ["unknown", "parse_error"],
+    ["huge", null],
+    ["unknown", "batch_answer_too_large"],
+  ]);
 });
 
 test("no text throws, and every answer is an answer", async () => {

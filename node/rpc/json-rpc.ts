@@ -2,8 +2,8 @@
  * JSON-RPC 2.0 (https://www.jsonrpc.org/specification): from the text of a message to the text of its answer.
  *
  * Law: every text has exactly one answer, or none when it holds only notifications; nothing in it throws. A batch runs
- * in order, one call after the other, so that it costs no more at once than one call. Every error carries a stable
- * `data.code`; the number beside it is only the class.
+ * in order, one call after the other, so that it costs no more at once than one call, and lets others have their turn in
+ * between. Every error carries a stable `data.code`; the number beside it is only the class.
  */
 import { assert, InputError } from "../../vm/errors.ts";
 
@@ -15,6 +15,12 @@ export const BATCH_LENGTH_MAX = 100;
 /** Characters after which the rest of a batch is refused unrun; a code of full size answers with two million. */
 export const BATCH_ANSWER_LENGTH_MAX = 8 * 1024 * 1024;
 export const ID_LENGTH_MAX = 128;
+/** How long one client's calls may follow each other before the others have their turn. */
+export const TURN_MS = 0.5;
+/** The code of `callMethod` for a name that is none. */
+const METHOD_UNKNOWN = "method_unknown";
+/** Stands for whatever is no method. */
+const UNKNOWN = "unknown";
 
 export const rpcCodes = {
   parse: -32700,
@@ -37,6 +43,9 @@ export class ProtocolError extends InputError {
   }
 }
 
+/** What a client is told of a failure that is nobody's input. */
+export const nodeFailure = new ProtocolError("internal", "internal_error", "the node failed; its log has the reason");
+
 type RequestId = string | number | null;
 
 interface ErrorObject {
@@ -57,23 +66,47 @@ export interface Caller {
   readonly onFault: (error: unknown) => void;
   /** Whether somebody still waits. A batch that nobody waits for stops at its next call. */
   readonly isWaiting: () => boolean;
+  /** Told of every call when it is over. */
+  readonly onCall?: (outcome: CallOutcome) => void;
 }
 
-/** The answer to a message, or `undefined` when there is nothing to answer. */
-export async function answerMessage(text: string, caller: Caller): Promise<string | undefined> {
+export interface CallOutcome {
+  /** A name of the method table, or "unknown": never a stranger's text. */
+  readonly method: string;
+  readonly durationMs: number;
+  /** Of the error; null when there was none. */
+  readonly code: string | null;
+  /** Characters of the answer. */
+  readonly length: number;
+}
+
+/** The text that answers a message, or `undefined` when there is nothing to answer. */
+export type Answer = string | undefined;
+
+/** The answer to a message; at once where no method has to wait. */
+export function answerMessage(text: string, caller: Caller): Answer | Promise<Answer> {
   let message: unknown;
   try {
     message = parseJson(text);
     if (Array.isArray(message)) checkBatch(message);
   } catch (error) {
-    return failureText(null, error, caller);
+    return fail(new Exchange(null, UNKNOWN, caller), error);
   }
-  if (!Array.isArray(message)) return answerRequest(message, caller);
+  return Array.isArray(message) ? answerBatch(message, caller) : answerRequest(message, caller);
+}
+
+async function answerBatch(batch: readonly unknown[], caller: Caller): Promise<Answer> {
   const answers: string[] = [];
   let length = 0;
-  for (const request of message) {
+  let turnEndsAt = performance.now() + TURN_MS;
+  for (const request of batch) {
+    if (performance.now() >= turnEndsAt) {
+      await new Promise(setImmediate);
+      turnEndsAt = performance.now() + TURN_MS;
+    }
     if (!caller.isWaiting()) return undefined;
-    const answer = await answerRequest(request, length < BATCH_ANSWER_LENGTH_MAX ? caller : refusing(caller));
+    const answered = answerRequest(request, caller, length >= BATCH_ANSWER_LENGTH_MAX);
+    const answer = answered instanceof Promise ? await answered : answered;
     if (answer === undefined) continue;
     answers.push(answer);
     length += answer.length;
@@ -81,23 +114,59 @@ export async function answerMessage(text: string, caller: Caller): Promise<strin
   return answers.length === 0 ? undefined : `[${answers.join(",")}]`;
 }
 
-async function answerRequest(value: unknown, caller: Caller): Promise<string | undefined> {
+/** One call under way. */
+class Exchange {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly caller: Caller;
+  readonly startedAt = performance.now();
+
+  constructor(id: RequestId, method: string, caller: Caller) {
+    this.id = id;
+    this.method = method;
+    this.caller = caller;
+  }
+
+  end(answer: string, code: string | null): void {
+    const { caller, startedAt } = this;
+    const method = code === METHOD_UNKNOWN ? UNKNOWN : this.method;
+    caller.onCall?.({ method, durationMs: performance.now() - startedAt, code, length: answer.length });
+  }
+}
+
+function answerRequest(value: unknown, caller: Caller, isRefused = false): Answer | Promise<Answer> {
   let request: Request;
   try {
     request = readRequest(value);
   } catch (error) {
-    return failureText(idOf(value) ?? null, error, caller);
+    return fail(new Exchange(idOf(value) ?? null, UNKNOWN, caller), error);
   }
-  const { id = null, method, params } = request;
+  const { id, method, params } = request;
+  const exchange = new Exchange(id ?? null, isRefused ? UNKNOWN : method, caller);
+  const answerOf = (answer: string): Answer => (id === undefined ? undefined : answer);
+  try {
+    if (isRefused) throw batchAnswerTooLarge();
+    const result = caller.call(method, params);
+    if (!(result instanceof Promise)) return answerOf(succeed(exchange, result));
+    return result.then(
+      (value) => answerOf(succeed(exchange, value)),
+      (error) => answerOf(fail(exchange, error)),
+    );
+  } catch (error) {
+    return answerOf(fail(exchange, error));
+  }
+}
+
+function succeed(exchange: Exchange, result: unknown): string {
   let answer: string;
   try {
-    const result = await caller.call(method, params);
-    assert(result !== undefined, `${method} has a result`);
-    answer = JSON.stringify({ jsonrpc: "2.0", id, result });
+    assert(result !== undefined, `${exchange.method} has a result`);
+    answer = JSON.stringify({ jsonrpc: "2.0", id: exchange.id, result });
   } catch (error) {
-    answer = failureText(id, error, caller);
+    return fail(exchange, error);
   }
-  return request.id === undefined ? undefined : answer;
+  exchange.end(answer, null);
+  return answer;
 }
 
 function checkBatch(batch: readonly unknown[]): void {
@@ -108,18 +177,15 @@ function checkBatch(batch: readonly unknown[]): void {
   }
 }
 
-function refusing(caller: Caller): Caller {
-  const call = (): never => {
-    throw new InputError("batch_answer_too_large", "the answers before this one fill the batch; it was not run", {
-      hint: "Ask for less in one batch.",
-    });
-  };
-  return { ...caller, call };
+function batchAnswerTooLarge(): InputError {
+  return new InputError("batch_answer_too_large", "the answers before this one fill the batch; it was not run", {
+    hint: "Ask for less in one batch.",
+  });
 }
 
 interface Request {
-  /** Absent in a notification. */
-  readonly id?: RequestId;
+  /** `undefined` in a notification. */
+  readonly id: RequestId | undefined;
   readonly method: string;
   readonly params: unknown;
 }
@@ -144,7 +210,7 @@ function readRequest(value: unknown): Request {
   if (typeof method !== "string") return refuse('"method" must be a string');
   const params = Object.hasOwn(value, "params") ? value.params : {};
   if (typeof params !== "object" || params === null) refuse('"params" must be an object');
-  return { ...(id !== undefined && { id }), method, params };
+  return { id, method, params };
 }
 
 /** `undefined` for an id that is absent or none. */
@@ -169,23 +235,24 @@ export function refusalText(error: InputError): string {
   return JSON.stringify({ jsonrpc: "2.0", id: null, error: errorObject(error) });
 }
 
-function failureText(id: RequestId, error: unknown, { onFault }: Caller): string {
+function fail(exchange: Exchange, error: unknown): string {
+  const { id, caller } = exchange;
+  let failure: InputError = nodeFailure;
+  let answer: string | undefined;
   if (error instanceof InputError) {
     try {
-      return JSON.stringify({ jsonrpc: "2.0", id, error: errorObject(error) });
+      answer = JSON.stringify({ jsonrpc: "2.0", id, error: errorObject(error) });
+      failure = error;
     } catch (unprintable) {
       // Details that are not JSON are our mistake, whatever the input was.
-      onFault(unprintable);
+      caller.onFault(unprintable);
     }
   } else {
-    onFault(error);
+    caller.onFault(error);
   }
-  const hidden: ErrorObject = {
-    code: rpcCodes.internal,
-    message: "the node failed; its log has the reason",
-    data: { code: "internal_error" },
-  };
-  return JSON.stringify({ jsonrpc: "2.0", id, error: hidden });
+  answer ??= JSON.stringify({ jsonrpc: "2.0", id, error: errorObject(failure) });
+  exchange.end(answer, failure.code);
+  return answer;
 }
 
 function errorObject(error: InputError): ErrorObject {

@@ -1,6 +1,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fromHex, receiptToJson, statusToJson, toHex } from "./json.ts";
+import { call, FakeNode, noHash, transaction, transactionWith, upload } from "../../test/support/fake-node.ts";
+import { problemsOf } from "../../test/support/rpc-schema.ts";
+import { InputError } from "../../vm/errors.ts";
+import { addressToText } from "../address.ts";
+import type { SubscriptionEvent } from "./api.ts";
+import {
+  blockToJson,
+  droppedToJson,
+  eventToJson,
+  fromHex,
+  includedReceiptToJson,
+  includedToJson,
+  pendingToJson,
+  pooledToJson,
+  receiptToJson,
+  statusToJson,
+  toHex,
+} from "./json.ts";
+import { subscriptionEvent } from "./types.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -62,4 +80,74 @@ test("amounts above 2^53 keep every digit, and an event without a topic or with 
   expect(json.events.map(({ name }) => name)).toEqual(["", "Transfer", "\ufffd"]);
   expect(json.actions[0]!.created[0]).toMatch(/^lock1/);
   expect(JSON.parse(JSON.stringify(json))).toEqual(json);
+});
+
+test("an event stands as in its receipt, with where it is", () => {
+  const contract = new Uint8Array(32).fill(3);
+  const event = { contract, topics: [utf8("Moved"), Uint8Array.of(7)], data: Uint8Array.of(1) };
+  const position = { height: 5, transactionIndex: 2, eventIndex: 1 };
+  const json = eventToJson({ event, position, transactionHash: noHash, blockHash: noHash });
+  const receipt = { transactionHash: noHash, status: { kind: "success" }, gasUsed: 0, fee: 0n, actions: [] } as const;
+  expect(json).toEqual({
+    ...receiptToJson({ ...receipt, events: [event] }).events[0],
+    ...position,
+    transactionHash: toHex(noHash),
+    blockHash: toHex(noHash),
+    cursor: "5-2-1",
+  });
+});
+
+test("a waiting transaction is told without its arguments and its code", () => {
+  const node = new FakeNode();
+  const encoded = transactionWith({ nonce: 9, expiryHeight: 77 }, upload(100_000), call, call);
+  const pooled = node.pooled(node.admit(encoded, false))!;
+  const { body } = pooled.entry.transaction;
+  const json = pooledToJson(pooled);
+  expect(json).toEqual({
+    hash: toHex(pooled.entry.hash),
+    sender: addressToText(body.sender),
+    nonce: 9,
+    gasLimit: body.gasLimit,
+    gasPrice: String(body.gasPrice),
+    expiryHeight: 77,
+    actions: ["upload", "call", "call"],
+    size: encoded.length,
+    isReady: false,
+    admittedAt: pooled.admittedAt,
+  });
+  expect(pendingToJson(pooled)).toEqual({ kind: "pending", ...json });
+  expect(JSON.stringify(json).length).toBeLessThan(500);
+});
+
+test("each kind of notification is what its schema says, and is no other kind", async () => {
+  const node = new FakeNode();
+  const record = await node.submitAndWait(transaction(call));
+  const pooled = node.pooled(node.admit(transactionWith({ nonce: 5 }, call)))!;
+  const { events } = await node.events({ filter: {}, fromHeight: 0, toHeight: 9, limit: 1 });
+  const refusal = new InputError("expired", "too late", { hint: "Again.", details: { height: 1 } });
+  expect(includedToJson(record)).toEqual({ kind: "included", receipt: includedReceiptToJson(record) });
+  const of = { subscription: "1", sequence: 0 };
+  const notifications: SubscriptionEvent[] = [
+    { ...of, kind: "head", cursor: "1", head: blockToJson(node.head()) },
+    { ...of, kind: "event", cursor: "1-0-0", event: eventToJson(events[0]!) },
+    { ...of, kind: "status", status: { kind: "unknown" } },
+    { ...of, kind: "status", status: pendingToJson(pooled) },
+    { ...of, kind: "status", status: includedToJson(record) },
+    { ...of, kind: "status", status: droppedToJson(refusal) },
+    { ...of, kind: "pending", transaction: pooledToJson(pooled) },
+    { ...of, kind: "dropped", hash: toHex(noHash), code: "expired", message: "too late" },
+    { ...of, kind: "lagged", missed: 3 },
+  ];
+  const kinds = new Set(notifications.map(({ kind }) => kind));
+  for (const notification of notifications) {
+    const text = JSON.parse(JSON.stringify(notification));
+    expect(problemsOf(subscriptionEvent.json, text)).toBeNull();
+    for (const kind of kinds) {
+      if (kind !== notification.kind) expect(problemsOf(subscriptionEvent.json, { ...text, kind })).not.toBeNull();
+    }
+    for (const name of Object.keys(text)) {
+      const { [name]: _, ...rest } = text;
+      expect(problemsOf(subscriptionEvent.json, rest), name).not.toBeNull();
+    }
+  }
 });

@@ -6,19 +6,24 @@
 import { InputError } from "../../vm/errors.ts";
 import type { Outcome } from "../../vm/outcome.ts";
 import { addressToText } from "../address.ts";
-import type { Receipt, Status } from "../block.ts";
+import type { Event, Receipt, Status } from "../block.ts";
 import { hash } from "../crypto.ts";
 import type { Action } from "../transaction.ts";
 import type {
   ActionJson,
   BlockJson,
+  EventJson,
   Hex,
   IncludedReceiptJson,
+  PooledTransactionJson,
+  ReceiptEventJson,
   ReceiptJson,
   StatusJson,
   TransactionJson,
+  TransactionNewsJson,
 } from "./api.ts";
-import type { BlockRecord, TransactionRecord } from "./service.ts";
+import { encodeCursor } from "./cursor.ts";
+import type { BlockRecord, EventRecord, PooledTransaction, TransactionRecord } from "./service.ts";
 
 export function toHex(bytes: Uint8Array): Hex {
   return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`;
@@ -85,12 +90,29 @@ export function receiptToJson(receipt: Receipt): ReceiptJson {
       returnData: toHex(returnData),
       created: created.map(addressToText),
     })),
-    events: receipt.events.map(({ contract, topics, data }) => ({
-      contract: addressToText(contract),
-      name: lossyUtf8.decode(topics[0]),
-      topics: topics.map(toHex),
-      data: toHex(data),
-    })),
+    events: receipt.events.map(receiptEventToJson),
+  };
+}
+
+function receiptEventToJson({ contract, topics, data }: Event): ReceiptEventJson {
+  return {
+    contract: addressToText(contract),
+    name: lossyUtf8.decode(topics[0]),
+    topics: topics.map(toHex),
+    data: toHex(data),
+  };
+}
+
+export function eventToJson({ event, position, transactionHash, blockHash }: EventRecord): EventJson {
+  const { height, transactionIndex, eventIndex } = position;
+  return {
+    ...receiptEventToJson(event),
+    height,
+    blockHash: toHex(blockHash),
+    transactionHash: toHex(transactionHash),
+    transactionIndex,
+    eventIndex,
+    cursor: encodeCursor(position),
   };
 }
 
@@ -115,6 +137,36 @@ export function transactionToJson(record: TransactionRecord): TransactionJson {
     blockHash: toHex(blockHash),
     index,
   };
+}
+
+export function pooledToJson({ entry, isReady, admittedAt }: PooledTransaction): PooledTransactionJson {
+  const { body } = entry.transaction;
+  return {
+    hash: toHex(entry.hash),
+    sender: addressToText(body.sender),
+    nonce: body.nonce,
+    gasLimit: body.gasLimit,
+    gasPrice: String(body.gasPrice),
+    expiryHeight: body.expiryHeight,
+    actions: body.actions.map(({ kind }) => kind),
+    size: entry.encoded.length,
+    isReady,
+    admittedAt,
+  };
+}
+
+// What has become of a transaction.
+
+type News<K extends TransactionNewsJson["kind"]> = Extract<TransactionNewsJson, { readonly kind: K }>;
+
+export function pendingToJson(pooled: PooledTransaction): News<"pending"> {
+  return { kind: "pending", ...pooledToJson(pooled) };
+}
+export function includedToJson(record: TransactionRecord): News<"included"> {
+  return { kind: "included", receipt: includedReceiptToJson(record) };
+}
+export function droppedToJson({ code, message }: InputError): News<"dropped"> {
+  return { kind: "dropped", code, message };
 }
 
 function actionToJson(action: Action): ActionJson {

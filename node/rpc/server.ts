@@ -10,12 +10,16 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { InputError } from "../../vm/errors.ts";
+import { type Log, silentLog } from "../log.ts";
+import { Access, type AccessOptions, chooseProtocol, isLoopback, type Permission } from "./access.ts";
 import { Connection, type ConnectionLimits } from "./connection.ts";
+import { Feed } from "./feed.ts";
+import { Gate } from "./gate.ts";
 import {
   ClientGone,
-  foreignRefusal,
   internalError,
-  isLoopback,
+  type MetricsText,
+  type NodeStatus,
   notFound,
   pathOf,
   type Refusal,
@@ -24,13 +28,17 @@ import {
   refuseUpgrade,
   serveHttp,
 } from "./http.ts";
-import { blockToJson } from "./json.ts";
-import { answerMessage, MESSAGE_SIZE_MAX, quote } from "./json-rpc.ts";
-import { callMethod, type Subscriptions } from "./methods.ts";
-import type { BlockRecord, NodeService } from "./service.ts";
+import { type Answer, answerMessage, type CallOutcome, MESSAGE_SIZE_MAX, quote } from "./json-rpc.ts";
+import { callMethod } from "./methods.ts";
+import type { NodeService } from "./service.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 export interface RpcLimits extends ConnectionLimits {
   readonly connectionsMax: number;
+  /** From one address of another machine. */
+  readonly connectionsPerAddressMax: number;
+  /** Calls of one connection that run contracts at once; the rest of them follow in their order. */
+  readonly executionsMax: number;
   /** HTTP requests that one connection may send ahead of their answers. */
   readonly pipelinedMax: number;
   readonly heartbeatMs: number;
@@ -44,31 +52,60 @@ export interface RpcLimits extends ConnectionLimits {
   readonly closeGraceMs: number;
 }
 
-// One client at its worst makes the node hold 4 MiB of a message, 8 MiB of heads, and the answers to 64 calls begun
-// before the first MiB of them was left unread.
+// One client at its worst makes the node hold the messages of its calls in flight (12 MiB), a message that is read (4 MiB),
+// what it left unread (1 MiB), and the answers to the calls that were in flight then.
 export const defaultLimits: RpcLimits = {
   connectionsMax: 256,
+  connectionsPerAddressMax: 128,
+  executionsMax: 16,
   pipelinedMax: 4,
   inFlightMax: 64,
+  inFlightLengthMax: 8 * 1024 * 1024,
   subscriptionsMax: 32,
-  unsentBytesPause: 1024 * 1024,
-  unsentHeadBytesMax: 8 * 1024 * 1024,
+  blocksBehindMax: 100_000,
+  unsentBytesMax: 1024 * 1024,
+  unsentPushBytesMax: 256 * 1024,
   heartbeatMs: 30_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 90_000,
-  closeTimeoutMs: 2_000,
-  closeGraceMs: 1_000,
+  closeTimeoutMs: 500,
+  closeGraceMs: 250,
 };
+
+/** They wait for the execution thread, whose queue is everybody's. */
+const executions: ReadonlySet<string> = new Set(["contract_view", "tx_simulate"]);
+
+export interface CallFacts {
+  /** A name of the method table, or "unknown". */
+  readonly method: string;
+  readonly transport: "websocket" | "http";
+  readonly durationMs: number;
+  /** Of the error; null when there was none. */
+  readonly code: string | null;
+}
 
 export interface RpcServerOptions {
   readonly service: NodeService;
+  /** Where to listen. */
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
-  readonly log?: (message: string) => void;
+  /** Default: this machine alone, or beyond loopback everybody, and then nobody has control. */
+  readonly access?: Omit<AccessOptions, "host">;
+  readonly log?: Log;
   /** Told of every failure that is nobody's input. The server goes on; whether the node does is the caller's choice. */
   readonly onFault?: (error: unknown) => void;
+  /** Told of every call when it is over. */
+  readonly onCall?: (facts: CallFacts) => void;
+  /** Told how many notifications of a subscription were left out, each time some were. */
+  readonly onLagged?: (missed: number) => void;
+  /** What is at /metrics. */
+  readonly metrics?: MetricsText;
+  /** Whether the node makes blocks; default: what its `info` says. */
+  readonly isReady?: () => boolean;
+  /** Whether no fault has stopped the node; default: always. */
+  readonly isHealthy?: () => boolean;
   readonly limits?: Partial<RpcLimits>;
 }
 
@@ -77,50 +114,70 @@ export interface RpcServer {
   readonly port: number;
   /** For WebSocket clients; HTTP ones write `http://` in its place. */
   readonly url: string;
+  /** Open connections of both transports. */
+  readonly connectionCount: number;
+  readonly subscriptionCount: number;
   /** Lets calls in flight finish for a moment, says goodbye, and leaves no socket and no timer behind. */
   close(): Promise<void>;
 }
 
-/** Throws `InputError`: `port_in_use`, `port_forbidden` or `host_unavailable`. */
+/** Throws `InputError`: `port_in_use`, `port_forbidden`, `host_unavailable` or `token_invalid`. */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
   const listener = new Listener(options);
   const { host } = options;
   const port = await listener.listen(options.port, host);
-  return { host, port, url: `ws://${hostInUrl(host)}:${port}`, close: () => listener.close() };
+  return {
+    host,
+    port,
+    url: `ws://${hostInUrl(host)}:${port}`,
+    get connectionCount() {
+      return listener.connectionCount;
+    },
+    get subscriptionCount() {
+      return listener.subscriptionCount;
+    },
+    close: () => listener.close(),
+  };
 }
 
 class Listener {
+  readonly #options: RpcServerOptions;
   readonly #service: NodeService;
   readonly #limits: RpcLimits;
-  readonly #log: (message: string) => void;
+  readonly #log: Log;
   readonly #onFault: (error: unknown) => void;
-  readonly #isLocal: boolean;
+  readonly #access: Access;
+  readonly #feed: Feed;
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
 
-  /** Calls that have no answer yet. */
+  /** Messages that have no answer yet. */
   readonly #running = new Set<Promise<unknown>>();
   readonly #sockets = new Set<Duplex>();
-  /** Sockets above `connectionsMax`: each is told so and closed. */
-  readonly #surplus = new WeakSet<Duplex>();
+  /** How many of them come from each address of another machine. */
+  readonly #addresses = new Map<string, number>();
+  /** Sockets above a limit: each is told so and closed. */
+  readonly #surplus = new WeakMap<Duplex, Refusal>();
   /** Requests of an HTTP connection that have no answer yet. */
   readonly #unanswered = new WeakMap<Duplex, number>();
   readonly #connections = new Set<Connection>();
   #heartbeat: NodeJS.Timeout | undefined;
-  #endHeads = (): void => {};
   #closed: Promise<void> | undefined;
 
-  constructor({ service, host, log = () => {}, onFault, limits }: RpcServerOptions) {
+  constructor(options: RpcServerOptions) {
+    const { service, host, access, log = silentLog, onFault, onLagged } = options;
+    this.#options = options;
     this.#service = service;
-    this.#limits = { ...defaultLimits, ...limits };
+    this.#limits = { ...defaultLimits, ...options.limits };
     this.#log = log;
-    this.#onFault = onFault ?? ((error) => log(`fault: ${error}`));
-    this.#isLocal = isLoopback(host);
+    this.#onFault = onFault ?? ((error) => log.error({ err: error }, "RPC failed"));
+    this.#access = new Access({ host, ...access });
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       maxPayload: MESSAGE_SIZE_MAX,
       perMessageDeflate: false,
+      handleProtocols: chooseProtocol,
     });
     const { headersTimeoutMs, requestTimeoutMs } = this.#limits;
     this.#server = createServer({
@@ -137,6 +194,15 @@ class Listener {
     // `Expect: 100-continue`: a body that will be refused is refused before it is sent.
     this.#server.on("checkContinue", onRequest);
     this.#server.on("upgrade", (request, socket, head) => this.#onUpgrade(request, socket, head));
+    this.#feed = new Feed(service, this.#onFault, onLagged);
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  get subscriptionCount(): number {
+    return [...this.#connections].reduce((sum, connection) => sum + connection.subscriptionCount, 0);
   }
 
   /** Returns the port. */
@@ -147,10 +213,10 @@ class Listener {
         this.#server.listen(port, host, resolve);
       });
     } catch (error) {
+      this.#feed.end();
       throw listenFailure(error, host, port);
     }
     this.#server.on("error", this.#onFault);
-    this.#endHeads = this.#service.onHead((record) => this.#onHead(record));
     this.#heartbeat = setInterval(() => {
       for (const connection of this.#connections) connection.heartbeat();
     }, this.#limits.heartbeatMs);
@@ -163,7 +229,7 @@ class Listener {
   }
 
   async #close(): Promise<void> {
-    this.#endHeads();
+    this.#feed.end();
     clearInterval(this.#heartbeat);
     const closed = new Promise((resolve) => this.#server.close(resolve));
     const timers = new AbortController();
@@ -179,36 +245,51 @@ class Listener {
     timers.abort();
   }
 
-  #answer(text: string, isWaiting: () => boolean, subscriptions?: Subscriptions): Promise<string | undefined> {
-    const context = { service: this.#service, ...(subscriptions !== undefined && { subscriptions }) };
-    const call = (method: string, params: unknown) => callMethod(method, params, context);
-    const answered = answerMessage(text, { call, onFault: this.#onFault, isWaiting });
-    this.#running.add(answered);
-    return answered.finally(() => this.#running.delete(answered));
-  }
-
-  #onHead(record: BlockRecord): void {
-    if (this.#connections.size === 0) return;
-    try {
-      const head = JSON.stringify(blockToJson(record));
-      for (const connection of this.#connections) connection.pushHead(head);
-    } catch (error) {
-      this.#onFault(error);
+  #answer(text: string, source: MessageSource): Answer | Promise<Answer> {
+    const { permission, transport, subscriptions, gate, isWaiting } = source;
+    const context = { service: this.#service, ...permission, ...(subscriptions !== undefined && { subscriptions }) };
+    const call = (method: string, params: unknown) =>
+      gate !== undefined && executions.has(method)
+        ? gate.run(async () => callMethod(method, params, context))
+        : callMethod(method, params, context);
+    const onCall = (outcome: CallOutcome) => this.#onCall(outcome, transport);
+    const answered = answerMessage(text, { call, onFault: this.#onFault, isWaiting, onCall });
+    if (answered instanceof Promise) {
+      this.#running.add(answered);
+      void answered.then(() => this.#running.delete(answered));
     }
+    return answered;
   }
 
-  #onConnection(socket: Duplex): void {
+  #onCall({ method, durationMs, code, length }: CallOutcome, transport: CallFacts["transport"]): void {
+    this.#options.onCall?.({ method, transport, durationMs, code });
+    this.#log.debug({ method, transport, durationMs, code, bytes: length }, "RPC call");
+  }
+
+  #onConnection(socket: Socket): void {
+    const { connectionsMax, connectionsPerAddressMax } = this.#limits;
+    const { remoteAddress = "" } = socket;
+    const isOwn = isLoopback(remoteAddress.replace(/^::ffff:/, ""));
+    const sameAddress = isOwn ? 0 : (this.#addresses.get(remoteAddress) ?? 0) + 1;
+    if (sameAddress > 0) this.#addresses.set(remoteAddress, sameAddress);
     this.#sockets.add(socket);
-    if (this.#sockets.size > this.#limits.connectionsMax) this.#surplus.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    if (this.#sockets.size > connectionsMax) {
+      this.#surplus.set(socket, refusal(503, "too_many_connections", `at most ${connectionsMax} connections at once`));
+    } else if (sameAddress > connectionsPerAddressMax) {
+      const message = `at most ${connectionsPerAddressMax} connections at once from one address`;
+      this.#surplus.set(socket, refusal(503, "too_many_connections", message));
+    }
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      if (isOwn) return;
+      const left = this.#addresses.get(remoteAddress)! - 1;
+      if (left === 0) this.#addresses.delete(remoteAddress);
+      else this.#addresses.set(remoteAddress, left);
+    });
   }
 
-  #findRefusal({ headers, socket }: IncomingMessage): Refusal | undefined {
-    if (this.#closed !== undefined) return refusal(503, "node_stopping", "the node is stopping");
-    if (this.#surplus.has(socket)) {
-      return refusal(503, "too_many_connections", `at most ${this.#limits.connectionsMax} connections at once`);
-    }
-    return foreignRefusal(headers, this.#isLocal);
+  #permit({ headers, socket }: IncomingMessage): Refusal | Permission {
+    return this.#surplus.get(socket) ?? this.#access.check(headers);
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -216,17 +297,20 @@ class Listener {
     const unanswered = (this.#unanswered.get(socket) ?? 0) + 1;
     if (unanswered > this.#limits.pipelinedMax) {
       // More of them may have come in the same read.
-      if (!socket.destroyed) this.#log("HTTP client dropped: too many requests ahead of their answers");
+      if (!socket.destroyed) this.#onDrop("http", "too many requests ahead of their answers");
       socket.destroy();
       return;
     }
     this.#unanswered.set(socket, unanswered);
     response.once("close", () => this.#unanswered.set(socket, this.#unanswered.get(socket)! - 1));
-    const refused = this.#findRefusal(request);
-    if (refused !== undefined) return refuse(response, refused);
+    const permission = this.#permit(request);
+    if ("error" in permission) return refuse(response, permission);
+    const isProbe = /^\/(health|ready)$/.test(pathOf(request));
+    if (this.#closed !== undefined && !isProbe) return refuse(response, nodeStopping);
     serveHttp(request, response, {
-      answer: (text, isWaiting) => this.#answer(text, isWaiting),
-      height: () => this.#service.head().header.height,
+      answer: (text, isWaiting) => this.#answer(text, { permission, transport: "http", isWaiting }),
+      status: () => this.#status(),
+      metrics: this.#options.metrics,
     }).catch((error) => {
       if (error instanceof ClientGone) return;
       this.#onFault(error);
@@ -234,22 +318,55 @@ class Listener {
     });
   }
 
+  #status(): NodeStatus {
+    const { stopped } = this.#service.info();
+    const { isHealthy = () => true, isReady = () => stopped === null } = this.#options;
+    return {
+      height: this.#service.head().header.height,
+      isHealthy: isHealthy(),
+      isReady: this.#closed === undefined && isReady(),
+      stopped,
+    };
+  }
+
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = pathOf(request);
-    const refused = this.#findRefusal(request) ?? (path === "/" ? undefined : notFound(path));
-    if (refused !== undefined) return refuseUpgrade(socket, refused);
+    const permission = this.#permit(request);
+    if ("error" in permission) return refuseUpgrade(socket, permission);
+    if (this.#closed !== undefined) return refuseUpgrade(socket, nodeStopping);
+    if (path !== "/") return refuseUpgrade(socket, notFound(path));
+    const gate = new Gate(this.#limits.executionsMax);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       // What an HTTP server hands over is the TCP socket, whatever its type says.
       const connection = new Connection(webSocket, socket as Socket, {
         limits: this.#limits,
-        answer: (text, subscriptions, isWaiting) => this.#answer(text, isWaiting, subscriptions),
-        log: this.#log,
+        feed: this.#feed,
+        answer: (text, subscriptions, isWaiting) =>
+          this.#answer(text, { permission, transport: "websocket", subscriptions, gate, isWaiting }),
+        onDrop: (reason) => this.#onDrop("websocket", reason),
       });
       this.#connections.add(connection);
       webSocket.once("close", () => this.#connections.delete(connection));
     });
   }
+
+  #onDrop(transport: CallFacts["transport"], reason: string): void {
+    this.#log.info({ transport, reason }, `client dropped: ${reason}`);
+  }
 }
+
+/** Where a message came from, and what that means for its calls. */
+interface MessageSource {
+  readonly permission: Permission;
+  readonly transport: CallFacts["transport"];
+  /** Absent where nothing can be pushed. */
+  readonly subscriptions?: Subscriptions;
+  /** Absent where the transport lets few calls run at once. */
+  readonly gate?: Gate;
+  readonly isWaiting: () => boolean;
+}
+
+const nodeStopping = refusal(503, "node_stopping", "the node is stopping");
 
 /** Who listens on every address is reached on loopback. */
 function hostInUrl(host: string): string {

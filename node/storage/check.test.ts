@@ -8,7 +8,7 @@ import { hash } from "../crypto.ts";
 import { nodeKey } from "../state/tree-node.ts";
 import { Store } from "../store.ts";
 import { checkDatabase } from "./check.ts";
-import { heightBytes, keys, ranges, space, staleNodeKey } from "./layout.ts";
+import { decodeStaleNodes, encodeStaleNodes, heightBytes, keys, ranges, space } from "./layout.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const unhex = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
@@ -90,8 +90,11 @@ describe("a single record", () => {
     const named = new Set<string>();
     // Nodes that pruning has still to remove are reached from no root: what is in them, nothing says and nobody reads.
     const stale = ranges.heights(space.stale, 0, store.lowestHeight + 1);
-    const pending = [...records.keys()].filter((key) => key < hex(stale.lt) && key >= hex(stale.gte));
-    const unread = new Set(pending.map((key) => hex(keys.node(staleNodeKey(unhex(key))))));
+    const pending = [...records].filter(([key]) => key < hex(stale.lt) && key >= hex(stale.gte));
+    const unread = new Set(
+      pending.flatMap(([, value]) => decodeStaleNodes(unhex(value)).map((nodeKey) => hex(keys.node(nodeKey)))),
+    );
+    expect(unread.size).toBeGreaterThan(0);
     for (const [hexKey, hexValue] of records) {
       if (hexKey === lowestKey) continue;
       if (unread.has(hexKey) && change(unhex(hexKey), unhex(hexValue))?.[1] !== null) continue;
@@ -102,7 +105,7 @@ describe("a single record", () => {
       await tamper(store.location, (database) => (value === null ? database.del(key) : database.put(key, value)));
       const fault = await faultOf(store.location);
       expect(fault?.code, `${hexKey}`).toMatch(/^data_(damaged|format)$/);
-      if (fault?.details !== undefined) named.add(String(fault.details.space));
+      if (fault?.details?.space !== undefined) named.add(String(fault.details.space));
       await tamper(store.location, (database) =>
         before === undefined ? database.del(key) : database.put(key, unhex(before)),
       );
@@ -116,6 +119,9 @@ describe("a single record", () => {
     expect(named).toEqual([
       "block",
       "block hash",
+      "event block",
+      "event contract",
+      "event name",
       "meta",
       "receipt",
       "stale node",
@@ -134,7 +140,17 @@ describe("a single record", () => {
       flipped[number % value.length]! ^= 1 << (number % 8);
       return [key, flipped];
     });
-    expect(named).toEqual(["block", "block hash", "meta", "receipt", "state", "transaction", "tree node"]);
+    expect(named).toEqual([
+      "block",
+      "block hash",
+      "event block",
+      "meta",
+      "receipt",
+      "stale node",
+      "state",
+      "transaction",
+      "tree node",
+    ]);
   });
 
   test("that is a byte longer is noticed", async () => {
@@ -149,7 +165,7 @@ describe("a single record", () => {
 
   test("in a space that there is not is noticed", async () => {
     const store = await prunedChain();
-    for (const first of [0x05, 0x0f, 0x13, 0xff]) {
+    for (const first of [0x08, 0x0f, 0x13, 0xff]) {
       const key = Uint8Array.of(first, 1);
       await tamper(store.location, (database) => database.put(key, key));
       expect(await faultOf(store.location)).toMatchObject({ code: "data_damaged", details: { space: "foreign" } });
@@ -162,9 +178,12 @@ describe("the record at fault is named with its height", () => {
   test.each([
     ["block", (_: Store) => keys.block(4), 4],
     ["receipt", (store: Store) => keys.receipt(receiptHeight(store), 0), null],
+    ["event block", (store: Store) => keys.eventBlock(receiptHeight(store)), null],
+    ["event contract", (store: Store) => keys.eventContract(new Uint8Array(32), receiptHeight(store)), null],
+    ["event name", (store: Store) => keys.eventName(Uint8Array.of(receiptHeight(store)), receiptHeight(store)), null],
     ["tree node", (_: Store) => keys.node(nodeKey(8, new Uint8Array(32), 0)), 8],
     ["tree node", (_: Store) => keys.node(nodeKey(5, new Uint8Array(32), 0)), 5],
-    ["stale node", (_: Store) => keys.stale(7, nodeKey(6, new Uint8Array(32), 0)), 7],
+    ["stale node", (_: Store) => keys.stale(7), 7],
     ["meta", (_: Store) => keys.meta("head"), null],
   ])("%s", async (name, keyIn, height) => {
     const store = await prunedChain();
@@ -174,10 +193,6 @@ describe("the record at fault is named with its height", () => {
     const details = { space: name, key: `0x${hex(key)}`, ...(height !== null && { height }) };
     expect(await faultOf(store.location)).toMatchObject({ code: "data_damaged", details });
   });
-
-  function receiptHeight(store: Store): number {
-    for (let height = 1; ; height++) if (store.requireBlock(height).transactions.length > 0) return height;
-  }
 });
 
 test("a meta record that is no height, or none that can be, is noticed", async () => {
@@ -210,6 +225,60 @@ test("an entry of state that the tree does not have, or has otherwise, is named 
   expect(await faultOf(store.location)).toMatchObject({ code: "data_damaged", details });
   expect(space.flat).toBe(key[0]);
 });
+
+describe("a list of stale nodes is damaged", () => {
+  test.each([
+    ["that names none", () => []],
+    ["that names one less", (own: readonly Uint8Array[]) => own.slice(1)],
+    ["that names one twice", (own: readonly Uint8Array[]) => [...own, own[0]!]],
+    ["that names one that is not there", (own: readonly Uint8Array[]) => [...own, nodeKey(99, new Uint8Array(32), 0)]],
+    ["that names one that is needed", (own: readonly Uint8Array[]) => [...own, nodeKey(8, new Uint8Array(32), 0)]],
+  ])("%s", async (_, change) => {
+    const store = await prunedChain();
+    const records = await recordsOf(store.location);
+    // One that waits to be forgotten, and one of a root that is kept.
+    const lists = [...records].filter(([key]) => unhex(key)[0] === space.stale).map(([key]) => unhex(key));
+    expect(Number(hex(lists[0]!.subarray(1)))).toBeLessThanOrEqual(3);
+    for (const key of [lists[0]!, keys.stale(7)]) {
+      const own = unhex(records.get(hex(key))!);
+      const value = encodeStaleNodes(change(decodeStaleNodes(own)));
+      await tamper(store.location, (database) => database.put(key, value));
+      expect((await faultOf(store.location))?.code, hex(key)).toBe("data_damaged");
+      await tamper(store.location, (database) => database.put(key, own));
+    }
+    expect(await faultOf(store.location)).toBeNull();
+  });
+});
+
+test("an entry that finds events where there are none is named, whatever it names", async () => {
+  const store = await prunedChain();
+  const [contract, height] = [new Uint8Array(32).fill(9), receiptHeight(store)];
+  const empty = Array.from({ length: 8 }, (_, at) => at + 1).find(
+    (at) => store.requireBlock(at).transactions.length === 0,
+  )!;
+  const surplus = [
+    ["event contract", keys.eventContract(contract, height)],
+    ["event contract", keys.eventContract(new Uint8Array(32), empty)],
+    ["event contract", keys.eventContract(contract, 9)],
+    ["event name", keys.eventName(Uint8Array.of(200), height)],
+    ["event block", keys.eventBlock(empty)],
+    ["event block", keys.eventBlock(2 ** 53 - 1)],
+    ["event name", Uint8Array.of(space.eventName)],
+  ] as const;
+  for (const [name, key] of surplus) {
+    await tamper(store.location, (database) => database.put(key, new Uint8Array()));
+    expect(await faultOf(store.location)).toMatchObject({
+      code: "data_damaged",
+      details: { space: name, key: `0x${hex(key)}`, problem: "belongs to nothing" },
+    });
+    await tamper(store.location, (database) => database.del(key));
+  }
+  expect(await faultOf(store.location)).toBeNull();
+});
+
+function receiptHeight(store: Store): number {
+  for (let height = 1; ; height++) if (store.requireBlock(height).transactions.length > 0) return height;
+}
 
 test("a folder without a chain is refused: data_empty", async () => {
   expect((await faultOf(temporaryFolder()))?.code).toBe("data_empty");

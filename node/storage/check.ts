@@ -2,7 +2,8 @@
  * `lockstep db check`: whether a folder is, record for record, a chain that this program could have written.
  *
  *     blocks     each follows from its parent and covers its transactions and receipts; block 0 is the genesis's
- *     indices    block hash to height, transaction to place: all that there should be, and nothing else
+ *     indices    block hash to height, transaction to place, contract and name to blocks with their events: all that there
+ *                should be, and nothing else
  *     state      the head's tree from its leaves to the header's state root; the flat view is its leaves, both ways
  *     history    the kept trees below the head, and the index of stale nodes; no node that no kept root reaches, but those
  *                that pruning has still to remove, which nobody reads
@@ -11,14 +12,15 @@
  * the chain, and nothing is written.
  */
 import { compareBytes, equalBytes } from "../../vm/borsh.ts";
-import { InputError } from "../../vm/errors.ts";
 import { type Block, blockHash, decodeBlock, decodeReceipt, type Header, type Receipt } from "../block.ts";
 import { decodeGenesis, type Genesis } from "../genesis.ts";
 import { readValue } from "../state/tree.ts";
 import { blockFault, genesisFault, receiptsFault } from "./block-links.ts";
-import { damaged } from "./damage.ts";
+import { damaged, readable } from "./damage.ts";
 import { type Database, holdsChain, noChain, openDatabase, plain, read, storageError } from "./database.ts";
 import {
+  eventHeight,
+  eventRecords,
   HEIGHT_SIZE,
   heightBytes,
   type KeyRange,
@@ -28,9 +30,16 @@ import {
   readHeight,
   readPosition,
   space,
-  staleNodeKey,
 } from "./layout.ts";
-import { checkTree, checkTreeBelow, isReached, type ReadRecord, type TreeSize } from "./tree-check.ts";
+import {
+  checkTree,
+  checkTreeBelow,
+  isReached,
+  nameOf,
+  type ReadRecord,
+  staleNodes,
+  type TreeSize,
+} from "./tree-check.ts";
 
 export type CheckPart = "blocks" | "state" | "history";
 
@@ -83,8 +92,8 @@ class Check {
   async run(): Promise<CheckedChain> {
     const facts = await this.#meta();
     await this.#noForeignSpace();
-    const { header, transactionCount } = await this.#blocks(facts);
-    await this.#indices(facts, transactionCount);
+    const { header, transactionCount, eventRecordCount } = await this.#blocks(facts);
+    await this.#indices(facts, transactionCount, eventRecordCount);
     const { leafCount, nodeCount } = await this.#state(header);
     await this.#history(facts, header, nodeCount);
     const { head, lowest } = facts;
@@ -131,7 +140,7 @@ class Check {
 
   async #noForeignSpace(): Promise<void> {
     const gaps = [
-      { gte: Uint8Array.of(space.receipt + 1), lt: Uint8Array.of(space.node) },
+      { gte: Uint8Array.of(space.eventBlock + 1), lt: Uint8Array.of(space.node) },
       { gte: Uint8Array.of(space.flat + 1) },
     ];
     for (const gap of gaps) {
@@ -140,34 +149,39 @@ class Check {
   }
 
   /** The head's header, once every block up to it is right. */
-  async #blocks({ genesis, head }: Facts): Promise<{ header: Header; transactionCount: number }> {
+  async #blocks({ genesis, head }: Facts): Promise<{
+    readonly header: Header;
+    readonly transactionCount: number;
+    readonly eventRecordCount: number;
+  }> {
     const blocks = this.#database.iterator(ranges.all(space.block));
     const receipts = this.#database.iterator(ranges.all(space.receipt));
     try {
       let parent: Header | undefined;
       let transactionCount = 0;
+      let eventRecordCount = 0;
       for (let height = 0; height <= head; height++) {
         const key = keys.block(height);
         const encoded = await expected(blocks, key, height);
         const block = readable(key, height, () => decodeBlock(encoded));
         const fault = parent === undefined ? genesisFault(block, genesis) : blockFault(parent, block);
         if (fault !== null) throw damaged(key, height, fault);
-        await this.#receiptsOf(block, receipts);
+        eventRecordCount += await this.#receiptsOf(block, receipts);
         transactionCount += block.transactions.length;
         parent = block.header;
         this.#onProgress("blocks", (height + 1) / (head + 1));
       }
       await nothingMore(blocks);
       await nothingMore(receipts);
-      return { header: parent!, transactionCount };
+      return { header: parent!, transactionCount, eventRecordCount };
     } finally {
       await blocks.close();
       await receipts.close();
     }
   }
 
-  /** The receipts of a block, and what finds the block and them. */
-  async #receiptsOf(block: Block, records: Records): Promise<void> {
+  /** The receipts of a block, and what finds the block, them and their events; how many records find events. */
+  async #receiptsOf(block: Block, records: Records): Promise<number> {
     const { height } = block.header;
     const receipts: Receipt[] = [];
     for (const index of block.transactions.keys()) {
@@ -177,10 +191,14 @@ class Check {
     }
     const fault = receiptsFault(block, receipts);
     if (fault !== null) throw damaged(keys.block(height), height, fault);
-    this.#mustBe(keys.blockHash(blockHash(block.header)), height, heightBytes(height));
+    const hashOfBlock = blockHash(block.header);
+    this.#mustBe(keys.blockHash(hashOfBlock), height, heightBytes(height));
     for (const [index, { transactionHash }] of receipts.entries()) {
       this.#mustBe(keys.transaction(transactionHash), height, position(height, index));
     }
+    const findsEvents = eventRecords(height, hashOfBlock, receipts);
+    for (const { key, value } of findsEvents) this.#mustBe(key, height, value);
+    return findsEvents.length;
   }
 
   #mustBe(key: Uint8Array, height: number, value: Uint8Array): void {
@@ -190,7 +208,7 @@ class Check {
   }
 
   /** All that belong there were seen, so that it takes a count to know of others. */
-  async #indices({ head }: Facts, transactionCount: number): Promise<void> {
+  async #indices({ head }: Facts, transactionCount: number, eventRecordCount: number): Promise<void> {
     await this.#onlyOwn(ranges.all(space.blockHash), head + 1, (key, value) => {
       const encoded = value.length === HEIGHT_SIZE ? this.#read(keys.block(readHeight(value))) : undefined;
       return encoded !== undefined && equalBytes(keys.blockHash(blockHash(decodeBlock(encoded).header)), key);
@@ -200,6 +218,14 @@ class Check {
       const { height, index } = readPosition(value);
       const encoded = this.#read(keys.receipt(height, index));
       return encoded !== undefined && equalBytes(keys.transaction(decodeReceipt(encoded).transactionHash), key);
+    });
+    await this.#onlyOwn(ranges.events, eventRecordCount, (key) => {
+      const height = key.length > HEIGHT_SIZE ? eventHeight(key) : head + 1;
+      const encoded = height <= head ? this.#read(keys.block(height)) : undefined;
+      if (encoded === undefined) return false;
+      const { header, transactions } = decodeBlock(encoded);
+      const receipts = transactions.map((_, index) => decodeReceipt(this.#read(keys.receipt(height, index))!));
+      return eventRecords(height, blockHash(header), receipts).some((own) => equalBytes(own.key, key));
     });
   }
 
@@ -232,10 +258,9 @@ class Check {
       await this.#onlyOwn(ranges.heights(space.node, height, height + 1), writtenCount, (key) =>
         isReached(this.#read, height, key.subarray(1)),
       );
-      await this.#onlyOwn(ranges.heights(space.stale, height, height + 1), staleCount, (key) => {
-        const nodeKey = staleNodeKey(key);
-        return isReached(this.#read, height - 1, nodeKey) && !isReached(this.#read, height, nodeKey);
-      });
+      await this.#onlyOwn(ranges.heights(space.stale, height, height + 1), 1, (key) =>
+        equalBytes(key, keys.stale(height)),
+      );
       nodeCount += staleCount - writtenCount;
       above = below;
       this.#onProgress("history", (head - height + 1) / (head - lowest));
@@ -250,20 +275,23 @@ class Check {
 
   /** What the lowest kept root reaches, and what pruning has still to forget. */
   async #forgotten(lowest: number, nodeCount: number): Promise<void> {
-    const stale = ranges.heights(space.stale, 0, lowest + 1);
+    const stale = { gte: Uint8Array.of(space.stale), lt: ranges.heights(space.stale, 0, lowest + 1).lt };
     let pendingCount = 0;
-    for await (const key of this.#database.keys({ gte: Uint8Array.of(space.stale), lt: stale.lt })) {
-      const nodeKey = staleNodeKey(key);
-      if (this.#read(keys.node(nodeKey)) === undefined || isReached(this.#read, lowest, nodeKey)) {
-        throw damaged(key, null, "names no node that could be forgotten");
+    for await (const [key, record] of this.#database.iterator(stale)) {
+      if (key.length !== keys.stale(0).length) throw damaged(key, null, "belongs to nothing");
+      for (const nodeKey of staleNodes(key, null, plain(record)).values()) {
+        if (this.#read(keys.node(nodeKey)) === undefined || isReached(this.#read, lowest, nodeKey)) {
+          throw damaged(key, null, "names a node that is not there or not to be forgotten");
+        }
+        pendingCount++;
       }
-      if (this.#read(key)!.length > 0) throw damaged(key, null, "has a value");
-      pendingCount++;
     }
     const nodes = { gte: Uint8Array.of(space.node), lt: ranges.heights(space.node, 0, lowest + 1).lt };
     if ((await this.#count(nodes)) === nodeCount + pendingCount) return;
     const pending = new Set<string>();
-    for await (const key of this.#database.keys(stale)) pending.add(nameOf(staleNodeKey(key)));
+    for await (const [key, record] of this.#database.iterator(stale)) {
+      for (const name of staleNodes(key, null, plain(record)).keys()) pending.add(name);
+    }
     await this.#onlyOwn(nodes, nodeCount + pendingCount, (key) => {
       const nodeKey = key.subarray(1);
       return isReached(this.#read, lowest, nodeKey) || pending.has(nameOf(nodeKey));
@@ -306,17 +334,4 @@ async function expected(records: Records, key: Uint8Array, height: number): Prom
 async function nothingMore(records: Records): Promise<void> {
   const next = await records.next();
   if (next !== undefined) throw damaged(next[0], null, "belongs to nothing");
-}
-
-function readable<T>(key: Uint8Array, height: number | null, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw damaged(key, height, `cannot be read: ${error.message}`);
-  }
-}
-
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
 }

@@ -8,10 +8,23 @@ const spaceNames = new Map<number, string>([
   [space.blockHash, "block hash"],
   [space.transaction, "transaction"],
   [space.receipt, "receipt"],
+  [space.eventContract, "event contract"],
+  [space.eventName, "event name"],
+  [space.eventBlock, "event block"],
   [space.node, "tree node"],
   [space.stale, "stale node"],
   [space.flat, "state"],
 ]);
+
+/** What `decode` gives; its `InputError` becomes damage to the record of that key. */
+export function readable<T>(key: Uint8Array, height: number | null, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw damaged(key, height, `cannot be read: ${error.message}`);
+  }
+}
 
 /** `key` is the whole key of the record at fault, `problem` goes on from its name: "is missing". */
 export function damaged(key: Uint8Array, height: number | null, problem: string): InputError {

@@ -3,7 +3,7 @@
  *
  * A folder is opened under its one true path, and only if it is empty or ours. Values are plain bytes and nobody else's.
  */
-import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { Level } from "level";
 import { equalBytes } from "../../vm/borsh.ts";
@@ -72,14 +72,46 @@ export async function holdsChain(database: Database, directory: string): Promise
       hint: "Use another folder.",
     });
   }
-  if (!equalBytes(format, text(FORMAT))) {
-    throw new InputError(
-      "data_format",
-      `${directory} has the format "${new TextDecoder().decode(format)}", not "${FORMAT}"`,
-      { hint: "Open it with the version of Lockstep that wrote it, or use another folder." },
-    );
-  }
+  if (!equalBytes(format, text(FORMAT))) throw otherFormat(directory, new TextDecoder().decode(format));
   return true;
+}
+
+/** Formats of before, and the way from there to here. A dump has no layout, so it outlives them. */
+const olderFormats: ReadonlyMap<string, string> = new Map([
+  ["lockstep-1", "Lockstep 0.1 wrote it: open it with that version, or use another folder."],
+  [
+    "lockstep-2",
+    "Lockstep 0.2 wrote it: `lockstep db dump` of that version and `lockstep db load` of this one carry the chain over.",
+  ],
+]);
+/** Of a name that somebody else gave. */
+const FORMAT_TEXT_MAX = 40;
+
+function otherFormat(directory: string, format: string): InputError {
+  const named = JSON.stringify(format.slice(0, FORMAT_TEXT_MAX));
+  const hint = olderFormats.get(format) ?? "Open it with the version of Lockstep that wrote it, or use another folder.";
+  return new InputError("data_format", `${directory} has the format ${named}; this version writes "${FORMAT}"`, {
+    hint,
+    details: { format: format.slice(0, FORMAT_TEXT_MAX), supported: FORMAT },
+  });
+}
+
+/** Room for a few blocks and LevelDB's own files. */
+const ROOM_BYTES = 1024 * 1024;
+
+/** Whether a folder takes as much as opening it may write, which is its log in another form. */
+export function hasRoom(directory: string): boolean {
+  const probe = joinPath(directory, "room-probe");
+  try {
+    const logs = readdirSync(directory).filter((name) => name.endsWith(".log"));
+    const logBytes = logs.reduce((sum, name) => sum + statSync(joinPath(directory, name)).size, 0);
+    writeFileSync(probe, new Uint8Array(logBytes + ROOM_BYTES));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(probe, { force: true });
+  }
 }
 
 /** What a start that was killed may have left behind is no use of the folder by others. */

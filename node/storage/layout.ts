@@ -8,17 +8,22 @@
  *     02 block hash                        height
  *     03 transaction hash                  height, index
  *     04 height index                      receipt
+ *     05 contract height                   the block has an event of this contract
+ *     06 H(name)[0..16] height             the block has an event whose first topic this is
+ *     07 height                            the block has an event; its hash
  *     10 node key                          node of the state tree; its key begins with its version
- *     11 height node key                   node that became stale at that height
+ *     11 height                            keys of the nodes that became stale at that height; those that are left
  *     12 state key                         flat view: the state at the head, for one-get reads and for scans
  *
  * Integers are big endian, so ranges are in order.
  */
+import { sha256 } from "@noble/hashes/sha2.js";
+import * as borsh from "../../vm/borsh.ts";
 import { type Block, blockHash, encodeBlock, encodeReceipt, type Receipt } from "../block.ts";
 import type { AppliedBlock } from "../state-transition.ts";
 
 /** Changes with the layout above. A folder of another format is refused, never misread. */
-export const FORMAT = "lockstep-2";
+export const FORMAT = "lockstep-3";
 
 export const space = {
   meta: 0x00,
@@ -26,6 +31,9 @@ export const space = {
   blockHash: 0x02,
   transaction: 0x03,
   receipt: 0x04,
+  eventContract: 0x05,
+  eventName: 0x06,
+  eventBlock: 0x07,
   node: 0x10,
   stale: 0x11,
   flat: 0x12,
@@ -54,14 +62,28 @@ export function del(key: Uint8Array): Del {
 
 export const HEIGHT_SIZE = 8;
 
+const metaKeys: Readonly<Record<MetaName, Uint8Array>> = {
+  format: join(space.meta, text("format")),
+  genesis: join(space.meta, text("genesis")),
+  head: join(space.meta, text("head")),
+  lowest: join(space.meta, text("lowest")),
+  rollback: join(space.meta, text("rollback")),
+};
+
+/** A name may be long, and what is found by it is compared with it: a part of its hash is key enough. */
+const NAME_HASH_SIZE = 16;
+
 export const keys = {
-  meta: (name: MetaName) => join(space.meta, text(name)),
+  meta: (name: MetaName) => metaKeys[name],
   block: (height: number) => join(space.block, heightBytes(height)),
   blockHash: (hash: Uint8Array) => join(space.blockHash, hash),
   transaction: (hash: Uint8Array) => join(space.transaction, hash),
   receipt: (height: number, index: number) => join(space.receipt, position(height, index)),
+  eventContract: (contract: Uint8Array, height: number) => join(space.eventContract, contract, heightBytes(height)),
+  eventName: (name: Uint8Array, height: number) => join(space.eventName, nameHash(name), heightBytes(height)),
+  eventBlock: (height: number) => join(space.eventBlock, heightBytes(height)),
   node: (nodeKey: Uint8Array) => join(space.node, nodeKey),
-  stale: (height: number, nodeKey: Uint8Array) => join(space.stale, heightBytes(height), nodeKey),
+  stale: (height: number) => join(space.stale, heightBytes(height)),
   flat: (stateKey: Uint8Array) => join(space.flat, stateKey),
 };
 
@@ -72,6 +94,8 @@ export interface KeyRange {
 
 export const ranges = {
   all: (first: number): KeyRange => ({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1) }),
+  /** All that finds events. */
+  events: { gte: Uint8Array.of(space.eventContract), lt: Uint8Array.of(space.eventBlock + 1) } satisfies KeyRange,
   /** The keys of a space that begin with a height from `from` on and below `to`. */
   heights: (first: number, from: number, to: number): KeyRange => ({
     gte: join(first, heightBytes(from)),
@@ -79,9 +103,23 @@ export const ranges = {
   }),
 };
 
-/** The node that a key of the stale index names. */
-export function staleNodeKey(key: Uint8Array): Uint8Array {
-  return key.subarray(1 + HEIGHT_SIZE);
+function nameHash(name: Uint8Array): Uint8Array {
+  return sha256(name).subarray(0, NAME_HASH_SIZE);
+}
+
+/** The height that a key of the event index ends with. */
+export function eventHeight(key: Uint8Array): number {
+  return readHeight(key, key.length - HEIGHT_SIZE);
+}
+
+const staleNodesCodec = borsh.vec(borsh.bytes);
+
+/** One record for all that a block made stale: one for each would be a third of a transfer's batch. */
+export function encodeStaleNodes(nodeKeys: readonly Uint8Array[]): Uint8Array {
+  return borsh.encode(staleNodesCodec, nodeKeys);
+}
+export function decodeStaleNodes(encoded: Uint8Array): readonly Uint8Array[] {
+  return borsh.decode(staleNodesCodec, encoded);
 }
 
 export interface Position {
@@ -114,29 +152,62 @@ export function readHeight(encoded: Uint8Array, offset = 0): number {
 }
 
 /** A block, its receipts, and the ways to find them. */
-export function recordOperations(block: Block, receipts: readonly Receipt[]): Operation[] {
+export function recordOperations(
+  block: Block,
+  receipts: readonly Receipt[],
+  encodedReceipts: readonly Uint8Array[] = receipts.map(encodeReceipt),
+): Operation[] {
   const { height } = block.header;
+  const hashOfBlock = blockHash(block.header);
   const operations: Operation[] = [
     put(keys.block(height), encodeBlock(block)),
-    put(keys.blockHash(blockHash(block.header)), heightBytes(height)),
+    put(keys.blockHash(hashOfBlock), heightBytes(height)),
   ];
   for (const [index, receipt] of receipts.entries()) {
     operations.push(put(keys.transaction(receipt.transactionHash), position(height, index)));
-    operations.push(put(keys.receipt(height, index), encodeReceipt(receipt)));
+    operations.push(put(keys.receipt(height, index), encodedReceipts[index]!));
   }
+  for (const { key, value } of eventRecords(height, hashOfBlock, receipts)) operations.push(put(key, value));
   return operations;
 }
 
 /** What stands under a key that says it all. */
 const NOTHING = new Uint8Array();
 
+/** What finds a block's events: one record for the block, for each contract and for each name, however many events it has. */
+export function eventRecords(
+  height: number,
+  hashOfBlock: Uint8Array,
+  receipts: readonly Receipt[],
+): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  if (receipts.every(({ events }) => events.length === 0)) return [];
+  const contracts = new Map<string, Uint8Array>();
+  const names = new Map<string, Uint8Array>();
+  for (const { events } of receipts) {
+    for (const { contract, topics } of events) {
+      contracts.set(latin1(contract), contract);
+      const name = topics[0];
+      if (name !== undefined) names.set(latin1(name), name);
+    }
+  }
+  return [
+    { key: keys.eventBlock(height), value: hashOfBlock },
+    ...[...contracts.values()].map((contract) => ({ key: keys.eventContract(contract, height), value: NOTHING })),
+    ...[...names.values()].map((name) => ({ key: keys.eventName(name, height), value: NOTHING })),
+  ];
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
 /** All that a block changes, and with it the head. One by one, for a block has many and each is done with at once. */
-export function* blockOperations({ block, receipts, changes, tree }: AppliedBlock): Generator<Operation> {
+export function* blockOperations(applied: AppliedBlock): Generator<Operation> {
+  const { block, receipts, encodedReceipts, changes, tree } = applied;
   const { height } = block.header;
-  yield* recordOperations(block, receipts);
+  yield* recordOperations(block, receipts, encodedReceipts);
   for (const { key, bytes } of tree.newNodes) yield put(keys.node(key), bytes);
-  const encodedHeight = heightBytes(height);
-  for (const key of tree.staleNodes) yield put(join(space.stale, encodedHeight, key), NOTHING);
+  if (tree.staleNodes.length > 0) yield put(keys.stale(height), encodeStaleNodes(tree.staleNodes));
   for (const { key, value } of changes) yield value === null ? del(keys.flat(key)) : put(keys.flat(key), value);
   yield put(keys.meta("head"), heightBytes(height));
 }

@@ -5,8 +5,8 @@
  * reached from no kept root. The new lowest height stands in the same batch as the first removals below it: whoever may still
  * read a root finds it whole. What a kill leaves over is still in the stale index, and the next step takes it.
  */
-import type { Database } from "./database.ts";
-import { del, keys, type Operation, ranges, space, staleNodeKey } from "./layout.ts";
+import { type Database, plain } from "./database.ts";
+import { decodeStaleNodes, del, encodeStaleNodes, keys, type Operation, put, ranges, space } from "./layout.ts";
 
 export interface PruneStep {
   readonly operations: readonly Operation[];
@@ -24,7 +24,20 @@ export async function pruneStep(
   from: Uint8Array | undefined,
 ): Promise<PruneStep> {
   const { gte, lt } = ranges.heights(space.stale, 0, lowest + 1);
-  const stale = await database.keys({ gte: from ?? gte, lt, limit }).all();
-  const operations = stale.flatMap((key) => [del(key), del(keys.node(staleNodeKey(key)))]);
-  return { operations, isLast: stale.length < limit, next: stale.at(-1) ?? from ?? gte };
+  const operations: Operation[] = [];
+  let room = limit;
+  let next = from ?? gte;
+  for await (const [key, encoded] of database.iterator({ gte: next, lt })) {
+    if (room === 0) return { operations, isLast: false, next };
+    next = plain(key);
+    const nodeKeys = decodeStaleNodes(plain(encoded));
+    for (const nodeKey of nodeKeys.slice(0, room)) operations.push(del(keys.node(nodeKey)));
+    if (nodeKeys.length > room) {
+      operations.push(put(next, encodeStaleNodes(nodeKeys.slice(room))));
+      return { operations, isLast: false, next };
+    }
+    operations.push(del(next));
+    room -= nodeKeys.length;
+  }
+  return { operations, isLast: true, next };
 }

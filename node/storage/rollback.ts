@@ -6,21 +6,40 @@
  */
 
 import { assert } from "../../vm/errors.ts";
-import { blockHash, decodeBlock } from "../block.ts";
+import { blockHash, decodeBlock, decodeReceipt } from "../block.ts";
 import { decodeNode } from "../state/tree-node.ts";
 import { encodeTransaction, transactionHash } from "../transaction.ts";
 import { type Database, plain, read } from "./database.ts";
-import { del, heightBytes, keys, type Operation, put, ranges, space, staleNodeKey } from "./layout.ts";
+import {
+  decodeStaleNodes,
+  del,
+  eventRecords,
+  heightBytes,
+  keys,
+  type Operation,
+  put,
+  ranges,
+  space,
+} from "./layout.ts";
 
 /** `height` is the head's, above 0, and the state below it is kept. */
 export async function undoOperations(database: Database, height: number): Promise<Operation[]> {
   const encoded = read(database, keys.block(height));
   assert(encoded !== undefined, `block ${height} is missing`);
   const block = decodeBlock(encoded);
-  const operations: Operation[] = [del(keys.block(height)), del(keys.blockHash(blockHash(block.header)))];
+  const hashOfBlock = blockHash(block.header);
+  const operations: Operation[] = [del(keys.block(height)), del(keys.blockHash(hashOfBlock))];
   for (const [index, transaction] of block.transactions.entries()) {
     operations.push(del(keys.transaction(transactionHash(encodeTransaction(transaction)))));
     operations.push(del(keys.receipt(height, index)));
+  }
+  if (read(database, keys.eventBlock(height)) !== undefined) {
+    const receipts = block.transactions.map((_, index) => {
+      const receipt = read(database, keys.receipt(height, index));
+      assert(receipt !== undefined, `receipt ${index} of block ${height} is missing`);
+      return decodeReceipt(receipt);
+    });
+    for (const { key } of eventRecords(height, hashOfBlock, receipts)) operations.push(del(key));
   }
   for await (const [key, record] of database.iterator(ranges.heights(space.node, height, height + 1))) {
     operations.push(del(key));
@@ -28,9 +47,10 @@ export async function undoOperations(database: Database, height: number): Promis
     if (node.kind === "leaf") operations.push(del(keys.flat(node.key)));
   }
   // Behind the removals, for a later operation of a batch wins.
-  for await (const key of database.keys(ranges.heights(space.stale, height, height + 1))) {
-    operations.push(del(key));
-    const record = read(database, keys.node(staleNodeKey(key)));
+  const stale = read(database, keys.stale(height));
+  operations.push(del(keys.stale(height)));
+  for (const nodeKey of stale === undefined ? [] : decodeStaleNodes(stale)) {
+    const record = read(database, keys.node(nodeKey));
     assert(record !== undefined, `a node that block ${height} replaced is missing`);
     const node = decodeNode(record);
     if (node.kind === "leaf") operations.push(put(keys.flat(node.key), node.value));

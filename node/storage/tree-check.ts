@@ -19,8 +19,8 @@ import {
   type TreeNode,
   withNibble,
 } from "../state/tree-node.ts";
-import { damaged } from "./damage.ts";
-import { keys } from "./layout.ts";
+import { damaged, readable } from "./damage.ts";
+import { decodeStaleNodes, keys } from "./layout.ts";
 
 /** One record by its whole key. */
 export type ReadRecord = (key: Uint8Array) => Uint8Array | undefined;
@@ -108,7 +108,9 @@ export function checkTreeBelow(
   stateRootBelow: Uint8Array,
 ): TreeDifference {
   let writtenCount = 0;
-  let staleCount = 0;
+  const staleKey = keys.stale(height);
+  const named = staleNodes(staleKey, height, read(staleKey));
+  const staleCount = named.size;
   const visit = (above: Claim | undefined, below: Claim | undefined, path: Uint8Array, depth: number): void => {
     if (above !== undefined && above.version === below?.version) {
       if (equalBytes(above.hash, below.hash) && above.isLeaf === below.isLeaf) return;
@@ -127,11 +129,8 @@ export function checkTreeBelow(
       after = childrenOf(decodeNode(read(keys.node(nodeKey(above.version, path, depth)))!));
     }
     if (below !== undefined) {
-      staleCount++;
-      const key = keys.stale(height, nodeKey(below.version, path, depth));
-      const record = read(key);
-      if (record === undefined) throw damaged(key, height, "is missing");
-      if (record.length > 0) throw damaged(key, height, "has a value");
+      const isNamed = named.delete(nameOf(nodeKey(below.version, path, depth)));
+      if (!isNamed) throw damaged(staleKey, height, "does not name a node that the block replaced");
       before = childrenOf(checkedNode(read, height - 1, below, path, depth));
     }
     for (let nibble = 0; nibble < CHILDREN; nibble++) {
@@ -145,7 +144,26 @@ export function checkTreeBelow(
     ROOT_PATH,
     0,
   );
+  if (named.size > 0) throw damaged(staleKey, height, "names a node that the block did not replace");
   return { writtenCount, staleCount };
+}
+
+/** The node keys in a record of the stale index, by name. Throws `InputError` `data_damaged`. */
+export function staleNodes(
+  key: Uint8Array,
+  height: number | null,
+  record: Uint8Array | undefined,
+): Map<string, Uint8Array> {
+  if (record === undefined) throw damaged(key, height, "is missing");
+  const nodeKeys = readable(key, height, () => decodeStaleNodes(record));
+  const named = new Map(nodeKeys.map((nodeKey) => [nameOf(nodeKey), nodeKey]));
+  if (named.size === 0) throw damaged(key, height, "names no node");
+  if (named.size < nodeKeys.length) throw damaged(key, height, "names a node twice");
+  return named;
+}
+
+export function nameOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("latin1");
 }
 
 /** Whether the root of `height` reaches the node of that key. The tree must have been checked. */

@@ -4,7 +4,14 @@
  */
 import fc from "fast-check";
 import { Level } from "level";
-import { type Block, blockHash, type Receipt, receiptsRoot, transactionsRoot } from "../../node/block.ts";
+import {
+  type Block,
+  blockHash,
+  encodeReceipt,
+  type Receipt,
+  receiptsRoot,
+  transactionsRoot,
+} from "../../node/block.ts";
 import { applyChanges, type Change } from "../../node/state/tree.ts";
 import type { AppliedBlock } from "../../node/state-transition.ts";
 import type { Store } from "../../node/store.ts";
@@ -52,7 +59,8 @@ export function createBlock(store: Store, { changes, transactionCount }: MadeBlo
     transactions,
   };
   const transactionHashes = entries.map(({ hash }) => hash);
-  return { block, receipts, transactionHashes, logs: [], invalid: [], changes: net, tree };
+  const encodedReceipts = receipts.map(encodeReceipt);
+  return { block, receipts, encodedReceipts, transactionHashes, logs: [], invalid: [], changes: net, tree };
 }
 
 /** Few keys, so that blocks meet each other's; a value of null removes. */

@@ -68,7 +68,8 @@ export async function commitChanges(store: Store, changes: readonly Change[]): P
   const parent = store.requireBlock(store.headHeight).header;
   const tree = applyChanges(store.nodes, parent.height, parent.height + 1, changes);
   const block = nextBlock(parent, tree.root);
-  await store.commit({ block, receipts: [], transactionHashes: [], logs: [], invalid: [], changes, tree });
+  const nothing = { receipts: [], encodedReceipts: [], transactionHashes: [], logs: [], invalid: [] };
+  await store.commit({ ...nothing, block, changes, tree });
 }
 
 /** Which keys blocks touch: the same ones in every run, with no pattern that a cache could know. */
