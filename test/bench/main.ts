@@ -17,6 +17,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   vm: () => import("./vm.ts"),
   gas: () => import("./gas.ts"),
   state: () => import("./state.ts"),
+  node: () => import("./node.ts"),
+  start: () => import("./start.ts"),
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean" } } });
@@ -34,7 +36,8 @@ if (values.json) {
   console.log(JSON.stringify({ figures }));
 } else {
   console.log();
-  for (const [figure, value] of Object.entries(figures)) console.log(`${figure.padEnd(24)}${round(value)}`);
+  const width = Math.max(24, ...Object.keys(figures).map((figure) => figure.length + 2));
+  for (const [figure, value] of Object.entries(figures)) console.log(`${figure.padEnd(width)}${round(value)}`);
 }
 
 /** Three significant digits are more than a measurement has. */
