@@ -5,9 +5,10 @@
  * networks. The default words are public, so whatever these accounts own anybody can take.
  * https://github.com/satoshilabs/slips/blob/master/slip-0010.md
  */
+import { pbkdf2Sync } from "node:crypto";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha512 } from "@noble/hashes/sha2.js";
-import { mnemonicToSeedSync, validateMnemonic } from "@scure/bip39";
+import { validateMnemonic } from "@scure/bip39";
 import { wordlist } from "@scure/bip39/wordlists/english.js";
 import { publicKeyOf } from "../node/crypto.ts";
 import { InputError } from "../vm/errors.ts";
@@ -47,7 +48,8 @@ function seedOf(mnemonic: string): Uint8Array {
       hint: "The words are English, lower case, with single spaces; the last one carries the checksum.",
     });
   }
-  return mnemonicToSeedSync(mnemonic);
+  // BIP-39 with no passphrase. The words are ASCII, so they are normal already. Node's own takes 1 ms where JavaScript takes 35.
+  return pbkdf2Sync(mnemonic, "mnemonic", 2048, 64, "sha512");
 }
 
 function accountAt(seed: Uint8Array, index: number): DevAccount {

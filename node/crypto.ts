@@ -50,15 +50,19 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
 }
 
+function privateKeyObject(secretKey: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, secretKey]), format: "der", type: "pkcs8" });
+}
+
 /** The public key of a 32-byte secret key (RFC 8032 seed). */
 export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
-  return ed25519.getPublicKey(secretKey);
+  const { x } = createPublicKey(privateKeyObject(secretKey)).export({ format: "jwk" });
+  return new Uint8Array(Buffer.from(x!, "base64url"));
 }
 
 /** RFC 8032 signature of `message`; deterministic. */
 export function sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
-  const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, secretKey]), format: "der", type: "pkcs8" });
-  return Uint8Array.from(nativeSign(null, message, key));
+  return Uint8Array.from(nativeSign(null, message, privateKeyObject(secretKey)));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** An execution thread: has a chain of its own on the node's folder and answers the requests of `executor.ts` in order. */
+import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, InputError } from "../vm/errors.ts";
 import { blockHash, encodeHeader } from "./block.ts";
@@ -32,6 +33,8 @@ function send(response: Response): void {
 }
 
 async function start(): Promise<void> {
+  // The first message says that the folder is there.
+  await once(port, "message");
   const store = await Store.open(directory, { durability });
   const chain = new Chain(store);
   let staleCount = 0;

@@ -87,7 +87,7 @@ export function errorFromMessage({ code, message, hint, details }: ErrorMessage)
 }
 
 interface Pending {
-  /** Null for the start. */
+  /** Null for the opening. */
   readonly request: Request | null;
   resolve(result: unknown): void;
   reject(error: Error): void;
@@ -107,8 +107,8 @@ export class Executor {
   #running: Pending | undefined;
   readonly #waiting: Pending[] = [];
   readonly #waitingUnpaid: Pending[] = [];
-  /** Between `release` and `reopen` the worker has no folder, so nothing else can run. */
-  #isReleased = false;
+  /** Before `open`, and between `release` and `reopen`, the worker has no folder, so nothing else can run. */
+  #isReleased = true;
   #lastId = 0;
   #failure: Error | undefined;
   /** Called once, when execution can go on no more. */
@@ -123,19 +123,31 @@ export class Executor {
     worker.on("exit", () => this.#fail(new Fault("the execution thread ended")));
   }
 
-  /** The folder must hold a chain. */
-  static async start(options: ExecutorOptions): Promise<Executor> {
+  /** Starts the thread, which loads its code while others make the folder ready for `open`. */
+  static launch(options: ExecutorOptions): Executor {
     const worker = new Worker(new URL("./executor-worker.js", import.meta.url), {
       workerData: options,
       // Flags of the process are for its own script; --input-type, for one, would keep the worker from starting.
       execArgv: [],
       resourceLimits: { stackSizeMb: STACK_SIZE_MB },
     });
-    const executor = new Executor(worker);
-    await new Promise<void>((resolve, reject) => {
-      executor.#running = { request: null, resolve: () => resolve(), reject };
+    return new Executor(worker);
+  }
+
+  /** The folder holds a chain now. Before this nothing can be asked. */
+  open(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise<void>((resolve, reject) => {
+      this.#running = {
+        request: null,
+        resolve: () => {
+          this.#isReleased = false;
+          resolve();
+        },
+        reject,
+      };
+      this.#worker.postMessage(null);
     });
-    return executor;
   }
 
   /** Rejects with the `InputError` that the method threw, with `busy`, or with the fault that ended execution. */
@@ -176,7 +188,7 @@ export class Executor {
     for (const { reject } of this.#waitingUnpaid.splice(0)) reject(stopping);
     const timers = new AbortController();
     // The last of the queue. A thread that died has released already.
-    const released = this.request("release", null).catch(() => {});
+    const released = this.#isReleased ? undefined : this.request("release", null).catch(() => {});
     await Promise.race([released, sleep(graceMs, undefined, { signal: timers.signal }).catch(() => {})]);
     timers.abort();
     this.#end(stopping);

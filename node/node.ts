@@ -160,28 +160,30 @@ export class Node implements NodeService {
       });
     }
     const { directory, genesis, durability = "os" } = options;
-    const store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
-    if (usedLocations.has(store.location)) {
-      await store.close();
-      throw new InputError("data_locked", `${directory} is in use by another node of this process`, {
-        hint: "Stop the other node, or give this one a folder of its own.",
-      });
-    }
-    usedLocations.add(store.location);
-    let executor: Executor | undefined;
+    const metrics = options.metrics === false ? undefined : import("./metrics.ts");
+    const executor = Executor.launch({ directory, durability, keptRootCount: prune ?? null });
+    let store: Store | undefined;
     let sealer: Sealer | undefined;
+    let isClaimed = false;
     try {
-      const metrics = options.metrics === false ? undefined : import("./metrics.ts");
-      executor = await Executor.start({ directory, durability, keptRootCount: prune ?? null });
+      store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
+      if (usedLocations.has(store.location)) {
+        throw new InputError("data_locked", `${directory} is in use by another node of this process`, {
+          hint: "Stop the other node, or give this one a folder of its own.",
+        });
+      }
+      isClaimed = true;
+      usedLocations.add(store.location);
+      await executor.open();
       const node = new Node(options, store, executor);
       sealer = node.#sealer;
       await node.#serve(await metrics);
       return node;
     } catch (error) {
       await sealer?.stop();
-      await executor?.close(STOP_GRACE_MS);
-      await store.close();
-      usedLocations.delete(store.location);
+      await executor.close(STOP_GRACE_MS);
+      await store?.close();
+      if (isClaimed && store !== undefined) usedLocations.delete(store.location);
       throw error;
     }
   }
@@ -372,7 +374,8 @@ export class Node implements NodeService {
   #viewsExecutor(): Promise<Executor> {
     if (this.#views === undefined) {
       const { directory, durability = "os" } = this.#options;
-      this.#views = Executor.start({ directory, durability, keptRootCount: null });
+      const launched = Executor.launch({ directory, durability, keptRootCount: null });
+      this.#views = launched.open().then(() => launched);
       this.#views.then(
         (executor) => {
           executor.onFault = (fault) => this.#stopOnFault(fault);

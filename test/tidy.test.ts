@@ -93,7 +93,7 @@ test("packages are imported only where they belong", () => {
   const allowed: Record<Room, RegExp> = {
     vm: /^@noble\/(curves|hashes)\//,
     node: /^(node:|@noble\/|@scure\/base$|level$|ws$|prom-client$)/,
-    devnet: /^(@noble\/hashes\/|@scure\/bip39)/,
+    devnet: /^(node:|@noble\/hashes\/|@scure\/bip39)/,
     "contracts-sdk": /^(node:|assemblyscript)/,
     cli: /^(node:|commander$|jiti$|pino$|pino-pretty$)/,
   };

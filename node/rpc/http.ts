@@ -157,6 +157,21 @@ const payloadTooLarge: Refusal = {
 export const internalError: Refusal = { status: 500, error: nodeFailure };
 const invalidUtf8 = refusalText(new ProtocolError("parse", "invalid_utf8", "the message is not UTF-8"));
 
+export const expectationUnknown = refusal(417, "expectation_unknown", "only 100-continue can be expected");
+
+export function handshakeInvalid({ message }: Error): Refusal {
+  return refusal(400, "handshake_invalid", `no WebSocket can be opened: ${message}`, {
+    hint: "RPC is POST / or a WebSocket at /.",
+  });
+}
+
+/** Of a request that the parser refuses; `code` is the parser's own. */
+export function requestInvalid(code: string | undefined): Refusal {
+  if (code === "HPE_HEADER_OVERFLOW") return refusal(431, "headers_too_large", "the headers are above 16 KiB");
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return refusal(408, "request_too_slow", "the request did not come in time");
+  return refusal(400, "http_invalid", "this is no HTTP request");
+}
+
 /** Node then reads and discards a body that nobody wanted, so that the client can finish sending and see this. */
 export function refuse(response: ServerResponse, { status, error, headers = {} }: Refusal): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);

@@ -17,6 +17,8 @@ import { Feed } from "./feed.ts";
 import { Gate } from "./gate.ts";
 import {
   ClientGone,
+  expectationUnknown,
+  handshakeInvalid,
   internalError,
   type MetricsText,
   type NodeStatus,
@@ -26,6 +28,7 @@ import {
   refusal,
   refuse,
   refuseUpgrade,
+  requestInvalid,
   serveHttp,
 } from "./http.ts";
 import { type Answer, answerMessage, type CallOutcome, MESSAGE_SIZE_MAX, quote } from "./json-rpc.ts";
@@ -184,6 +187,8 @@ class Listener {
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
+      // Who names none is refused by `Access`, in our words.
+      requireHostHeader: false,
     });
     this.#server.timeout = this.#limits.idleTimeoutMs;
     // A few more than are served, so that those can be told why.
@@ -193,7 +198,10 @@ class Listener {
     this.#server.on("request", onRequest);
     // `Expect: 100-continue`: a body that will be refused is refused before it is sent.
     this.#server.on("checkContinue", onRequest);
+    this.#server.on("checkExpectation", (_, response) => refuse(response, expectationUnknown));
     this.#server.on("upgrade", (request, socket, head) => this.#onUpgrade(request, socket, head));
+    this.#server.on("clientError", (error, socket) => this.#onClientError(error, socket));
+    this.#webSockets.on("wsClientError", (error, socket) => refuseUpgrade(socket, handshakeInvalid(error)));
     this.#feed = new Feed(service, this.#onFault, onLagged);
   }
 
@@ -316,6 +324,12 @@ class Listener {
       this.#onFault(error);
       if (!response.headersSent) refuse(response, internalError);
     });
+  }
+
+  /** Of what the parser of HTTP does not take, or not in time. Behind an answer under way there is no place for another. */
+  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code === "ECONNRESET" || !socket.writable || (this.#unanswered.get(socket) ?? 0) > 0) socket.destroy();
+    else refuseUpgrade(socket, requestInvalid(error.code));
   }
 
   #status(): NodeStatus {
