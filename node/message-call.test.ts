@@ -22,9 +22,11 @@ import { defaultParams } from "./params.ts";
 
 const engines: readonly Engine[] = ["jit", "interpreter"];
 const GAS_LIMIT = 2_000_000_000;
+/** Of a random script: four messages may each burn a thousand million. */
+const GAME_GAS_LIMIT = 5_000_000_000;
 const genesis = {
   ...testGenesis,
-  params: { ...defaultParams, blockGasLimit: GAS_LIMIT },
+  params: { ...defaultParams, blockGasLimit: GAME_GAS_LIMIT },
   balances: [{ address: alice.address, balance: 10n ** 15n }],
 };
 const codes = [puppet, variantOf(puppet, 1), untypedContract];
@@ -439,7 +441,7 @@ describe("random scripts", () => {
       const contract = addresses[random(5)]!;
       const value = random(3) === 0 ? 5n : 0n;
       const action = { kind: "call", contract, method, args: encodeScript(script), value } as const;
-      const [one, two] = await Promise.all(chains.map((chain) => chain.run([action], { gasLimit: GAS_LIMIT })));
+      const [one, two] = await Promise.all(chains.map((chain) => chain.run([action], { gasLimit: GAME_GAS_LIMIT })));
       expect(two, `seed ${firstSeed + round}`).toEqual(one);
       model.state.events = [];
       model.state.created = [];
