@@ -2,21 +2,22 @@
  * A node: a folder, execution threads, a mempool and a port, wired together. This file knows the order in which things
  * start, stop and fail; what a block or a message means is elsewhere.
  *
- *     socket -> rpc -> admit -> mempool -> sealer -> execution thread -> one batch -> receipt, heads -> socket
+ *     socket -> rpc -> admission -> mempool -> producer -> execution thread -> one batch -> receipt, heads -> socket
  *
  * A receipt is handed out once its block is in the store, never before.
  */
 import { assert, Fault, InputError } from "../vm/errors.ts";
-import { decodeHeader, decodeReceipt } from "./block.ts";
+import { Admission } from "./admission.ts";
 import { ChainReader } from "./chain-reader.ts";
 import type { Clock } from "./clock.ts";
-import { verifySignatureAside } from "./crypto.ts";
-import { Executor, errorFromMessage, type ProduceRequest, type SealedBlock } from "./executor.ts";
+import { Executor, type ExecutorMethods } from "./executor.ts";
 import { writeFaultReport } from "./fault-report.ts";
 import type { Genesis } from "./genesis.ts";
+import { LateExecutor } from "./late-executor.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type Dropped, Mempool, type MempoolOptions } from "./mempool.ts";
 import type { Metrics } from "./metrics.ts";
+import { Producer } from "./producer.ts";
 import type { AccessOptions } from "./rpc/access.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
 import type {
@@ -37,28 +38,15 @@ import type {
   ViewRequest,
   ViewResult,
 } from "./rpc/service.ts";
-import { Sealer, type SealResult } from "./sealer.ts";
 import type { Account } from "./state/account.ts";
 import { checkTransaction } from "./state-transition.ts";
 import { type Durability, Store } from "./store.ts";
-import {
-  checkClaim,
-  claimOf,
-  type EncodedTransaction,
-  encodedTransaction,
-  verifiedTransaction,
-} from "./transaction.ts";
+import type { EncodedTransaction } from "./transaction.ts";
 import { softwareVersion } from "./version.ts";
 import { Waiters } from "./waiters.ts";
 
 export { logicalClock, systemClock } from "./clock.ts";
 
-/** Transactions of one block: bounds its batch and its message to the execution thread. */
-const BLOCK_TRANSACTION_COUNT_MAX = 2_000;
-/** Bytes of a block's transactions: what one RPC answer and one batch carry with ease. */
-const BLOCK_SIZE_MAX = 4 * 1024 * 1024;
-/** How long block production rests after the store refused a block. */
-const STORAGE_RETRY_MS = 1_000;
 /** How long a stop waits for the block in the making. One that takes longer is given up: nobody was told of it. */
 const STOP_GRACE_MS = 1_000;
 
@@ -92,7 +80,7 @@ export interface NodeOptions {
 const usedLocations = new Set<string>();
 
 /** A transaction that is in the pool. `receipt` is there for who waits for it. */
-interface Admission {
+interface Admitted {
   readonly hash: Uint8Array;
   readonly receipt?: Promise<TransactionRecord>;
 }
@@ -105,27 +93,17 @@ export class Node implements NodeService {
   readonly #store: Store;
   readonly #chain: ChainReader;
   readonly #executor: Executor;
-  /** For what nobody pays for. From the first such request on. */
-  #views: Promise<Executor> | undefined;
-  /** The same, once it is there. */
-  #startedViews: Executor | undefined;
+  /** For what nobody pays for. */
+  readonly #views: LateExecutor;
+  readonly #admission = new Admission();
   readonly #mempool: Mempool;
-  readonly #sealer: Sealer;
+  readonly #producer: Producer;
   readonly #waiters = new Waiters();
   readonly #headListeners = new Set<(record: BlockRecord) => void>();
   readonly #poolListeners = new Set<(event: PoolEvent) => void>();
   readonly #startedAt = Date.now();
   #metrics: Metrics | undefined;
   #server: RpcServer | undefined;
-  /** The last transaction to be admitted: they are admitted in the order of their arrival. */
-  #lastAdmission: Promise<unknown> = Promise.resolve();
-  #admissionCount = 0;
-  /** What the execution thread is making a block of. */
-  #producing: ProduceRequest | undefined;
-  #storageFailure: InputError | undefined;
-  #storageRetry: NodeJS.Timeout | undefined;
-  /** Settles when the folder is not being opened again; never rejects. */
-  #recovered: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   /** The first thing that went wrong, and that `closed` rejects with. */
   #fault: Error | undefined;
@@ -137,10 +115,20 @@ export class Node implements NodeService {
     this.#store = store;
     this.#chain = new ChainReader(store);
     this.#executor = executor;
+    const { directory, durability = "os" } = options;
+    this.#views = new LateExecutor({ directory, durability, keptRootCount: null }, (fault) => this.#stopOnFault(fault));
     this.#mempool = new Mempool(options.mempool);
-    this.#sealer = new Sealer({
+    this.#producer = new Producer({
+      store,
+      executor,
+      chain: this.#chain,
+      mempool: this.#mempool,
+      views: this.#views,
+      clock: options.clock,
       sealing: options.sealing ?? { kind: "transaction" },
-      produce: (mayBeEmpty) => this.#produce(mayBeEmpty),
+      log: this.#log,
+      onBlock: (record, logs, durationMs) => this.#onBlock(record, logs, durationMs),
+      onDropped: (dropped) => this.#tellDropped(dropped),
       onFault: (error) => this.#stopOnFault(error),
     });
     this.closed = new Promise((resolve, reject) => {
@@ -163,7 +151,7 @@ export class Node implements NodeService {
     const metrics = options.metrics === false ? undefined : import("./metrics.ts");
     const executor = Executor.launch({ directory, durability, keptRootCount: prune ?? null });
     let store: Store | undefined;
-    let sealer: Sealer | undefined;
+    let producer: Producer | undefined;
     let isClaimed = false;
     try {
       store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
@@ -176,11 +164,11 @@ export class Node implements NodeService {
       usedLocations.add(store.location);
       await executor.open();
       const node = new Node(options, store, executor);
-      sealer = node.#sealer;
+      producer = node.#producer;
       await node.#serve(await metrics);
       return node;
     } catch (error) {
-      await sealer?.stop();
+      await producer?.stop();
       await executor.close(STOP_GRACE_MS);
       await store?.close();
       if (isClaimed && store !== undefined) usedLocations.delete(store.location);
@@ -197,7 +185,7 @@ export class Node implements NodeService {
       port,
       log: this.#log,
       onFault: (error) => this.#stopOnFault(error),
-      isReady: () => this.#closing === undefined && this.#storageFailure === undefined,
+      isReady: () => this.#closing === undefined && this.#producer.failure === undefined,
       isHealthy: () => this.#fault === undefined,
       ...(access !== undefined && { access }),
       ...(this.#metrics !== undefined && {
@@ -214,8 +202,8 @@ export class Node implements NodeService {
       mempool: () => ({ count: this.#mempool.size, bytes: this.#mempool.bytes }),
       connections: () => this.#server?.connectionCount ?? 0,
       subscriptions: () => this.#server?.subscriptionCount ?? 0,
-      waiting: () => ({ blocks: this.#executor.waitingCount, views: this.#startedViews?.waitingCount ?? 0 }),
-      isStopped: () => this.#storageFailure !== undefined,
+      waiting: () => ({ blocks: this.#executor.waitingCount, views: this.#views.waitingCount }),
+      isStopped: () => this.#producer.failure !== undefined,
     };
   }
 
@@ -256,15 +244,10 @@ export class Node implements NodeService {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#storageRetry);
-    const sealed = this.#sealer.stop();
-    await this.#recovered;
+    const { ended } = await this.#producer.stop();
     // What is in the making has its time to end, and whoever waits for it its receipt.
-    await Promise.all([
-      this.#executor.close(STOP_GRACE_MS),
-      this.#views?.then((views) => views.close(0)).catch(() => {}),
-    ]);
-    await sealed;
+    await Promise.all([this.#executor.close(STOP_GRACE_MS), this.#views.close(0)]);
+    await ended;
     this.#waiters.rejectAll(nodeStopping());
     await this.#server?.close();
     await this.#store.close();
@@ -277,7 +260,7 @@ export class Node implements NodeService {
     const fault = error instanceof Error ? error : new Fault(String(error));
     this.#fault = fault;
     const { header, hash } = this.head();
-    const { time, transactions } = this.#producing ?? {};
+    const { time, transactions } = this.#producer.producing ?? {};
     const report = writeFaultReport(this.#options.directory, {
       chainId: this.genesis.chainId,
       genesisHash: this.genesisHash,
@@ -298,8 +281,8 @@ export class Node implements NodeService {
       version: softwareVersion,
       startedAt: this.#startedAt,
       durability: this.#options.durability ?? "os",
-      sealing: this.#sealer.sealing,
-      stopped: this.#storageFailure ?? null,
+      sealing: this.#producer.sealer.sealing,
+      stopped: this.#producer.failure ?? null,
       lowestStateHeight: this.#chain.lowestStateHeight,
     };
   }
@@ -359,69 +342,37 @@ export class Node implements NodeService {
     return this.#unpaid("simulate", { encoded });
   }
 
-  async #unpaid<M extends "view" | "simulate" | "checkCode">(method: M, params: Parameters<Executor["request"]>[1]) {
+  async #unpaid<M extends "view" | "simulate" | "checkCode">(
+    method: M,
+    params: ExecutorMethods[M]["params"],
+  ): Promise<ExecutorMethods[M]["result"]> {
     if (this.#closing !== undefined) throw nodeStopping();
-    const views = await this.#viewsExecutor();
     try {
-      return (await views.request(method, params as never)) as never;
+      return await this.#views.request(method, params);
     } catch (error) {
       if (!(error instanceof InputError) || error.code !== "head_moved") throw error;
       // Where blocks are made, none is made meanwhile.
-      return (await this.#executor.request(method, params as never)) as never;
+      return this.#executor.request(method, params);
     }
-  }
-
-  #viewsExecutor(): Promise<Executor> {
-    if (this.#views === undefined) {
-      const { directory, durability = "os" } = this.#options;
-      const launched = Executor.launch({ directory, durability, keptRootCount: null });
-      this.#views = launched.open().then(() => launched);
-      this.#views.then(
-        (executor) => {
-          executor.onFault = (fault) => this.#stopOnFault(fault);
-          this.#startedViews = executor;
-        },
-        (error) => this.#stopOnFault(error),
-      );
-    }
-    return this.#views;
   }
 
   // The way of a transaction.
 
   async submit(encoded: Uint8Array): Promise<Uint8Array> {
-    return (await this.#admit(encoded)).hash;
+    return (await this.#submit(encoded)).hash;
   }
 
   async submitAndWait(encoded: Uint8Array, timeoutMs: number): Promise<TransactionRecord> {
-    const { receipt } = await this.#admit(encoded, timeoutMs);
+    const { receipt } = await this.#submit(encoded, timeoutMs);
     assert(receipt !== undefined, "who names a timeout waits");
     return receipt;
   }
 
-  /** In the order of arrival, whatever each takes: a sender's transactions come in the order of their nonces. */
-  async #admit(encoded: Uint8Array, waitTimeoutMs?: number): Promise<Admission> {
-    // Alone it is verified at once, which is sooner; among others on another thread, while the next is read.
-    const isAlone = this.#admissionCount === 0 && this.#mempool.size === 0;
-    const verified = isAlone ? verifiedTransaction(encoded) : verifiedAside(encoded);
-    const before = this.#lastAdmission;
-    this.#admissionCount++;
-    try {
-      const admitted = this.#admitVerified(verified, before, waitTimeoutMs);
-      this.#lastAdmission = admitted.catch(() => {});
-      return await admitted;
-    } finally {
-      this.#admissionCount--;
-    }
+  #submit(encoded: Uint8Array, waitTimeoutMs?: number): Promise<Admitted> {
+    return this.#admission.run(encoded, this.#mempool.size > 0, (entry) => this.#admit(entry, waitTimeoutMs));
   }
 
-  async #admitVerified(
-    verified: EncodedTransaction | Promise<EncodedTransaction>,
-    before: Promise<unknown>,
-    waitTimeoutMs: number | undefined,
-  ): Promise<Admission> {
-    const entry = await verified;
-    await before;
+  async #admit(entry: EncodedTransaction, waitTimeoutMs: number | undefined): Promise<Admitted> {
     this.#checkAdmissible(entry);
     // Code that is no contract is told to its sender now, with its place, instead of as a bare reason in a receipt.
     const uploads = entry.transaction.body.actions.filter((action) => action.kind === "upload");
@@ -431,7 +382,7 @@ export class Node implements NodeService {
     const { sender } = entry.transaction.body;
     this.#tellDropped(this.#mempool.add(entry, this.account(sender).nonce, Date.now()));
     this.#tellPool({ kind: "admitted", entry });
-    this.#sealer.notify();
+    this.#producer.sealer.notify();
     const { hash } = entry;
     // From this very moment on, before any block can be made.
     return waitTimeoutMs === undefined ? { hash } : { hash, receipt: this.#waiters.wait(hash, waitTimeoutMs) };
@@ -439,7 +390,7 @@ export class Node implements NodeService {
 
   #checkAdmissible(entry: EncodedTransaction): void {
     if (this.#closing !== undefined) throw nodeStopping();
-    if (this.#storageFailure !== undefined) throw this.#storageFailure;
+    if (this.#producer.failure !== undefined) throw this.#producer.failure;
     const { body } = entry.transaction;
     const account = this.account(body.sender);
     // Only a nonce that is used can be that of a transaction in a block.
@@ -480,54 +431,11 @@ export class Node implements NodeService {
     }
   }
 
-  // The making of blocks.
+  // Blocks.
 
-  /** Makes a block of what is ready. */
-  async #produce(mayBeEmpty: boolean): Promise<SealResult> {
-    if (this.#storageFailure !== undefined) throw this.#storageFailure;
-    try {
-      for (;;) {
-        const { blockGasLimit } = this.genesis.params;
-        const entries = this.#mempool.take(blockGasLimit, BLOCK_TRANSACTION_COUNT_MAX, BLOCK_SIZE_MAX);
-        if (entries.length === 0 && !mayBeEmpty) return false;
-        const { hasLeftReady } = this.#mempool;
-        if (await this.#seal(entries, mayBeEmpty)) return hasLeftReady ? "full" : true;
-      }
-    } catch (error) {
-      if (error instanceof InputError && this.#closing === undefined) this.#restProduction(error);
-      throw error;
-    }
-  }
-
-  /** False when no transaction could be in a block after all; they are not in the pool any more. */
-  async #seal(entries: readonly EncodedTransaction[], mayBeEmpty: boolean): Promise<boolean> {
-    const time = this.#options.clock(this.head().header.time);
-    const startMs = performance.now();
-    this.#producing = { time, transactions: entries.map(({ encoded }) => encoded), mayBeEmpty };
-    const { sealed, invalid } = await this.#executor.request("produce", this.#producing);
-    this.#producing = undefined;
-    const refusals = new Map(invalid.map(({ index, error }) => [index, errorFromMessage(error)]));
-    const included = refusals.size === 0 ? entries : entries.filter((_, index) => !refusals.has(index));
-    if (sealed !== null) {
-      const record = blockRecord(sealed, included);
-      this.#adopt(record, sealed.logs);
-      const { gasUsed } = record.header;
-      this.#metrics?.onBlock({ receipts: record.receipts, gasUsed, durationMs: performance.now() - startMs });
-    }
-    // One that only lost a predecessor keeps its place until another comes.
-    const barred = [...refusals].filter(([, error]) => error.code !== "nonce_too_high");
-    for (const [index, error] of barred) {
-      const entry = this.#mempool.remove(entries[index]!.hash);
-      if (entry !== undefined) this.#tellDropped([{ entry, error }]);
-    }
-    assert(sealed !== null || barred.length > 0, "of what is ready, something is in a block or leaves the pool");
-    return sealed !== null;
-  }
-
-  /** Takes a block that the store has on top of the head over into everything that follows the head. */
-  #adopt(record: BlockRecord, logs: readonly (readonly string[])[]): void {
+  /** A block is the head now: whoever waits for something in it is told. */
+  #onBlock(record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null): void {
     const { header, hash, block, receipts } = record;
-    this.#chain.adopt(record);
     for (const [index, receipt] of receipts.entries()) {
       const transaction = block.transactions[index]!;
       this.#waiters.resolve(receipt.transactionHash, () => ({
@@ -538,67 +446,20 @@ export class Node implements NodeService {
         index,
       }));
     }
-    const hashes = receipts.map(({ transactionHash }) => transactionHash);
-    this.#tellDropped(this.#mempool.settle(this.#sendersOf(record), hashes, header.height + 1, Date.now()));
     for (const listener of this.#headListeners) listener(record);
+    if (durationMs !== null) this.#metrics?.onBlock({ receipts, gasUsed: header.gasUsed, durationMs });
     this.#options.onBlock?.(record, logs);
-  }
-
-  /** Each once, with the nonce that its account has now. */
-  #sendersOf({ block }: BlockRecord) {
-    const senders = new Map<string, Uint8Array>();
-    for (const { body } of block.transactions) senders.set(Buffer.from(body.sender).toString("latin1"), body.sender);
-    return [...senders.values()].map((sender) => ({ sender, nonce: this.account(sender).nonce }));
-  }
-
-  /** The store took no block: stop making any, go on answering, and try again until it works. */
-  #restProduction(failure: InputError): void {
-    if (this.#storageFailure === undefined) {
-      this.#log.error({ code: failure.code, hint: failure.hint }, `block production stopped: ${failure.message}`);
-    }
-    this.#storageFailure = failure;
-    this.#sealer.pause();
-    if (this.#closing !== undefined) return;
-    this.#storageRetry = setTimeout(() => {
-      this.#recovered = this.#recoverStorage().catch((error) => this.#stopOnFault(error));
-    }, STORAGE_RETRY_MS);
-  }
-
-  /**
-   * After a failed write LevelDB must read its log again before it takes another, so all threads let go of the folder and
-   * open it anew. Until there is room for that, the folder stays open and can be read.
-   */
-  async #recoverStorage(): Promise<void> {
-    assert(this.#storageFailure !== undefined, "only a failure is recovered from");
-    if (!this.#store.hasRoom()) return this.#restProduction(this.#storageFailure);
-    try {
-      const views = await this.#views;
-      this.#views = undefined;
-      await views?.close(STOP_GRACE_MS);
-      await this.#executor.request("release", null);
-      await this.#store.close();
-      await this.#store.reopen();
-      await this.#executor.request("reopen", null);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return this.#restProduction(error);
-    }
-    // What could not be written to the end may be in the log to the end.
-    for (const record of this.#chain.unadopted()) this.#adopt(record, []);
-    this.#storageFailure = undefined;
-    this.#log.info({ height: this.head().header.height }, "block production goes on");
-    this.#sealer.resume();
   }
 
   // Development powers.
 
   async mine(count: number): Promise<Head> {
-    await this.#sealer.mine(count);
+    await this.#producer.sealer.mine(count);
     return this.head();
   }
 
   setSealing(sealing: Sealing): void {
-    this.#sealer.setSealing(sealing);
+    this.#producer.sealer.setSealing(sealing);
   }
 
   drop({ hash, sender }: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number {
@@ -609,20 +470,6 @@ export class Node implements NodeService {
     this.#tellDropped(entries.map((entry) => ({ entry, error })));
     return entries.length;
   }
-}
-
-/** Verified on a thread of Node's pool. */
-async function verifiedAside(encoded: Uint8Array): Promise<EncodedTransaction> {
-  const entry = encodedTransaction(encoded);
-  const { signature, message, sender } = claimOf(entry);
-  checkClaim(entry, await verifySignatureAside(signature, message, sender));
-  return entry;
-}
-
-function blockRecord(sealed: SealedBlock, included: readonly EncodedTransaction[]): BlockRecord {
-  const header = decodeHeader(sealed.header);
-  const block = { header, transactions: included.map(({ transaction }) => transaction) };
-  return { header, hash: sealed.hash, block, receipts: sealed.receipts.map(decodeReceipt) };
 }
 
 function nodeStopping(): InputError {

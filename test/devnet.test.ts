@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Level } from "level";
-import { createClient, type EventOfTopic } from "lockstep/client";
+import { createClient, type EventOfTopic, type Client as RpcClient } from "lockstep/client";
 import { type DevnetOptions, startDevnet } from "lockstep/devnet";
 import { logicalClock, Node } from "lockstep/node";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -12,10 +12,11 @@ import { addressToText, contractAddress } from "../node/address.ts";
 import { hash } from "../node/crypto.ts";
 import { silentLog } from "../node/log.ts";
 import { openReplaySource, replayChain } from "../node/replay.ts";
-import type { IncludedReceiptJson } from "../node/rpc/api.ts";
+import { api, type IncludedReceiptJson } from "../node/rpc/api.ts";
 import { toHex } from "../node/rpc/json.ts";
 import type { Action, EncodedTransaction } from "../node/transaction.ts";
 import { canMount, fill, smallDisk } from "./support/full-disk.ts";
+import { problemsOf } from "./support/rpc-schema.ts";
 import { sampleContract, variantOf } from "./support/sample-contracts.ts";
 import { type BodyOptions, signed, type TestAccount, transfer } from "./support/signing.ts";
 import { alice, bob, temporaryFolder, testGenesis } from "./support/test-chain.ts";
@@ -26,7 +27,7 @@ const noBytes = new Uint8Array();
 /** A devnet and a client of it; both end with the test. */
 async function start(options: Partial<DevnetOptions> = {}) {
   const devnet = await startDevnet({ dataDir: temporaryFolder(), ...options });
-  const client = createClient(devnet.url);
+  const client = checked(createClient(devnet.url));
   const stop = async () => {
     await client.close();
     await devnet.close();
@@ -34,6 +35,20 @@ async function start(options: Partial<DevnetOptions> = {}) {
   onTestFinished(stop);
   const [first, second, ...others] = devnet.accounts;
   return { devnet, client, stop, accounts: [first!, second!, ...others] as const };
+}
+
+/** A client that sees to it that every answer of the node is what its method's schema says. */
+function checked(client: RpcClient): RpcClient {
+  const call: RpcClient["call"] = async (method, params) => {
+    const result = await client.call(method, params);
+    expect(problemsOf(api[method].result.json, result), method).toBeNull();
+    return result;
+  };
+  return {
+    call,
+    subscribe: (params, listener, onEnd) => client.subscribe(params, listener, onEnd),
+    close: () => client.close(),
+  };
 }
 
 type Client = Awaited<ReturnType<typeof start>>["client"];

@@ -77,8 +77,9 @@ number is only the class:
 | ${rpcCodes.internal} | \`internal_error\` | The node failed; its log has the reason. |
 | ${rpcCodes.input} | those of the method, \`development_forbidden\`, \`batch_answer_too_large\` | Everything else. |
 
-What is refused before it is read has an HTTP status and the same error as body: 401 \`token_wrong\`, 403 \`forbidden_host\` and
-\`forbidden_origin\`, 404 \`not_found\`, 405 \`method_not_allowed\`, 413 \`payload_too_large\`, 415 \`content_type\`, 503
+What is refused before it is read has an HTTP status and the same error as body: 400 \`http_invalid\` and \`handshake_invalid\`, 401
+\`token_wrong\`, 403 \`forbidden_host\` and \`forbidden_origin\`, 404 \`not_found\`, 405 \`method_not_allowed\`, 408
+\`request_too_slow\`, 413 \`payload_too_large\`, 415 \`content_type\`, 417 \`expectation_unknown\`, 431 \`headers_too_large\`, 503
 \`too_many_connections\` and \`node_stopping\`.
 
 ## Limits

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { codeOfWork } from "../test/support/refusals.ts";
+import { signed, testAccount, transfer } from "../test/support/signing.ts";
+import { InputError } from "../vm/errors.ts";
+import { Admission } from "./admission.ts";
+
+const [alice, bob] = [testAccount(1), testAccount(2)];
+const transactions = Array.from({ length: 20 }, (_, nonce) => signed(alice, [transfer(bob.address, 1n)], { nonce }));
+const unsigned = (encoded: Uint8Array) => encoded.with(encoded.length - 1, encoded.at(-1)! ^ 1);
+
+test("transactions leave in the order in which they came, whatever each takes", async () => {
+  const admission = new Admission();
+  const left: number[] = [];
+  const works = transactions.map(({ encoded }, index) =>
+    admission.run(encoded, index % 3 === 0, async (entry) => {
+      // The first take longest.
+      for (let turn = index; turn < transactions.length; turn++) await new Promise(setImmediate);
+      left.push(entry.transaction.body.nonce);
+      return index;
+    }),
+  );
+  expect(await Promise.all(works)).toEqual(transactions.map((_, index) => index));
+  expect(left).toEqual(transactions.map((_, index) => index));
+});
+
+test.each([
+  ["alone", false],
+  ["among others", true],
+])("what nobody signed is refused %s, and holds up nobody", async (_, isBusy) => {
+  const admission = new Admission();
+  const admit = () => "admitted";
+  const bad = codeOfWork(admission.run(unsigned(transactions[0]!.encoded), isBusy, admit));
+  const good = admission.run(transactions[1]!.encoded, isBusy, admit);
+  const short = codeOfWork(admission.run(Uint8Array.of(1), isBusy, admit));
+  expect([await bad, await good, await short]).toEqual(["bad_signature", "admitted", "borsh_truncated"]);
+});
+
+test("one that is not admitted holds up nobody behind it", async () => {
+  const admission = new Admission();
+  const refused = codeOfWork(
+    admission.run(transactions[0]!.encoded, false, async () => {
+      throw new InputError("mempool_full", "there is no room");
+    }),
+  );
+  const next = admission.run(transactions[1]!.encoded, false, () => "admitted");
+  expect([await refused, await next]).toEqual(["mempool_full", "admitted"]);
+});

@@ -1,0 +1,186 @@
+/**
+ * The making of blocks: what the sealer calls when one is due, and what happens when the store takes none.
+ *
+ *     mempool -> take -> execution thread -> one batch -> adopt -> mempool settles
+ *                              |
+ *                 store refuses: rest, let go of the folder, open it again, go on
+ *
+ * Law: a block is adopted after it is in the store, and each once. When the folder is full or away, nothing is lost that was
+ * adopted, everything can still be read, and blocks are made again as soon as there is room, by themselves.
+ */
+import { assert, InputError } from "../vm/errors.ts";
+import { decodeHeader, decodeReceipt } from "./block.ts";
+import type { ChainReader } from "./chain-reader.ts";
+import type { Clock } from "./clock.ts";
+import { type Executor, errorFromMessage, type ProduceRequest, type SealedBlock } from "./executor.ts";
+import type { LateExecutor } from "./late-executor.ts";
+import type { Log } from "./log.ts";
+import type { Dropped, Mempool } from "./mempool.ts";
+import type { BlockRecord, Sealing } from "./rpc/service.ts";
+import { Sealer, type SealResult } from "./sealer.ts";
+import type { Store } from "./store.ts";
+import type { EncodedTransaction } from "./transaction.ts";
+
+/** Transactions of one block: bounds its batch and its message to the execution thread. */
+const BLOCK_TRANSACTION_COUNT_MAX = 2_000;
+/** Bytes of a block's transactions: what one RPC answer and one batch carry with ease. */
+const BLOCK_SIZE_MAX = 4 * 1024 * 1024;
+/** How long production rests after the store refused a block. */
+const STORAGE_RETRY_MS = 1_000;
+/** How long a view may go on when the folder has to be let go of. */
+const VIEW_GRACE_MS = 1_000;
+
+export interface ProducerOptions {
+  readonly store: Store;
+  readonly chain: ChainReader;
+  readonly mempool: Mempool;
+  readonly executor: Executor;
+  /** It reads the folder too. */
+  readonly views: LateExecutor;
+  readonly clock: Clock;
+  readonly sealing: Sealing;
+  readonly log: Log;
+  /** Told of each block, once it is the head; `durationMs` is null for one that was found in the store. */
+  readonly onBlock: (record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null) => void;
+  /** Told of what left the pool without a block. */
+  readonly onDropped: (dropped: readonly Dropped[]) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly sealer: Sealer;
+  #producing: ProduceRequest | undefined;
+  #failure: InputError | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Settles when the folder is not being opened again; never rejects. */
+  #recovered: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  /** Throws `InputError` `sealing_invalid`. */
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    const { sealing, onFault } = options;
+    this.sealer = new Sealer({ sealing, onFault, produce: (mayBeEmpty) => this.#produce(mayBeEmpty) });
+  }
+
+  /** What a block is being made of. */
+  get producing(): ProduceRequest | undefined {
+    return this.#producing;
+  }
+
+  /** Why the store takes no block at present. */
+  get failure(): InputError | undefined {
+    return this.#failure;
+  }
+
+  /** Begins nothing any more. Resolves to a promise of the end of what runs, which may need the execution thread to end. */
+  async stop(): Promise<{ readonly ended: Promise<void> }> {
+    this.#isStopped = true;
+    clearTimeout(this.#retry);
+    const ended = this.sealer.stop();
+    await this.#recovered;
+    return { ended };
+  }
+
+  /** Makes a block of what is ready. */
+  async #produce(mayBeEmpty: boolean): Promise<SealResult> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const { mempool, store } = this.#options;
+    try {
+      for (;;) {
+        const { blockGasLimit } = store.genesis.params;
+        const entries = mempool.take(blockGasLimit, BLOCK_TRANSACTION_COUNT_MAX, BLOCK_SIZE_MAX);
+        if (entries.length === 0 && !mayBeEmpty) return false;
+        const { hasLeftReady } = mempool;
+        if (await this.#seal(entries, mayBeEmpty)) return hasLeftReady ? "full" : true;
+      }
+    } catch (error) {
+      if (error instanceof InputError && !this.#isStopped) this.#rest(error);
+      throw error;
+    }
+  }
+
+  /** False when no transaction could be in a block after all; they are not in the pool any more. */
+  async #seal(entries: readonly EncodedTransaction[], mayBeEmpty: boolean): Promise<boolean> {
+    const { chain, clock, executor, mempool, onDropped } = this.#options;
+    const startMs = performance.now();
+    const transactions = entries.map(({ encoded }) => encoded);
+    this.#producing = { time: clock(chain.head.header.time), transactions, mayBeEmpty };
+    const { sealed, invalid } = await executor.request("produce", this.#producing);
+    this.#producing = undefined;
+    const refusals = new Map(invalid.map(({ index, error }) => [index, errorFromMessage(error)]));
+    const included = refusals.size === 0 ? entries : entries.filter((_, index) => !refusals.has(index));
+    if (sealed !== null) this.#adopt(blockRecord(sealed, included), sealed.logs, performance.now() - startMs);
+    // One that only lost a predecessor keeps its place until another comes.
+    const barred = [...refusals].filter(([, error]) => error.code !== "nonce_too_high");
+    for (const [index, error] of barred) {
+      const entry = mempool.remove(entries[index]!.hash);
+      if (entry !== undefined) onDropped([{ entry, error }]);
+    }
+    assert(sealed !== null || barred.length > 0, "of what is ready, something is in a block or leaves the pool");
+    return sealed !== null;
+  }
+
+  /** Takes a block that the store has on top of the head over into everything that follows the head. */
+  #adopt(record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null): void {
+    const { chain, mempool, onBlock, onDropped } = this.#options;
+    chain.adopt(record);
+    const hashes = record.receipts.map(({ transactionHash }) => transactionHash);
+    const dropped = mempool.settle(this.#sendersOf(record), hashes, record.header.height + 1, Date.now());
+    onBlock(record, logs, durationMs);
+    onDropped(dropped);
+  }
+
+  /** Each once, with the nonce that its account has now. */
+  #sendersOf({ block }: BlockRecord) {
+    const { chain } = this.#options;
+    const senders = new Map<string, Uint8Array>();
+    for (const { body } of block.transactions) senders.set(Buffer.from(body.sender).toString("latin1"), body.sender);
+    return [...senders.values()].map((sender) => ({ sender, nonce: chain.account(sender).nonce }));
+  }
+
+  /** The store took no block: stop making any, go on answering, and try again until it works. */
+  #rest(failure: InputError): void {
+    const { log, onFault } = this.#options;
+    if (this.#failure === undefined) {
+      log.error({ code: failure.code, hint: failure.hint }, `block production stopped: ${failure.message}`);
+    }
+    this.#failure = failure;
+    this.sealer.pause();
+    if (this.#isStopped) return;
+    this.#retry = setTimeout(() => {
+      this.#recovered = this.#recover(failure).catch(onFault);
+    }, STORAGE_RETRY_MS);
+  }
+
+  /**
+   * After a failed write LevelDB must read its log again before it takes another, so all threads let go of the folder and
+   * open it anew. Until there is room for that, the folder stays open and can be read.
+   */
+  async #recover(failure: InputError): Promise<void> {
+    const { store, executor, views, chain, log } = this.#options;
+    if (!store.hasRoom()) return this.#rest(failure);
+    try {
+      await views.close(VIEW_GRACE_MS);
+      await executor.request("release", null);
+      await store.close();
+      await store.reopen();
+      await executor.request("reopen", null);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return this.#rest(error);
+    }
+    // What could not be written to the end may be in the log to the end.
+    for (const record of chain.unadopted()) this.#adopt(record, [], null);
+    this.#failure = undefined;
+    log.info({ height: chain.head.header.height }, "block production goes on");
+    this.sealer.resume();
+  }
+}
+
+function blockRecord(sealed: SealedBlock, included: readonly EncodedTransaction[]): BlockRecord {
+  const header = decodeHeader(sealed.header);
+  const block = { header, transactions: included.map(({ transaction }) => transaction) };
+  return { header, hash: sealed.hash, block, receipts: sealed.receipts.map(decodeReceipt) };
+}
