@@ -4,9 +4,10 @@
  * Whatever the node refuses, and a node that does not answer, ends the command with the exit code `node`.
  */
 import type { RpcMethod, RpcMethods } from "../node/rpc/api.ts";
-import { type Client, createClient } from "../node/rpc/client.ts";
+import { type Client, createClient, type EventOfTopic, type Subscription, type Topic } from "../node/rpc/client.ts";
 import { fromHex } from "../node/rpc/json.ts";
 import { type Abi, decodeAbi } from "../vm/abi.ts";
+import type { InputError } from "../vm/errors.ts";
 import { during, exitCodes } from "./exit-codes.ts";
 
 export class Chain {
@@ -21,6 +22,15 @@ export class Chain {
 
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
     return during(exitCodes.node, () => this.#client.call(method, params));
+  }
+
+  /** As the client's, and fails as `call` does. */
+  subscribe<T extends Topic>(
+    params: RpcMethods["chain_subscribe"]["params"] & { readonly topic: T },
+    listener: (event: EventOfTopic<T>) => void,
+    onEnd: (error: InputError) => void,
+  ): Promise<Subscription> {
+    return during(exitCodes.node, () => this.#client.subscribe(params, listener, onEnd));
   }
 
   /** `null` when the contract's code carries no ABI. Asks once for each contract. */

@@ -98,6 +98,12 @@ const table: readonly Entry[] = [
     load: () => import("./commands/state.ts"),
   },
   {
+    name: "events",
+    group: "Look:",
+    summary: "list what contracts told, or follow it",
+    load: () => import("./commands/events.ts"),
+  },
+  {
     name: "tx",
     group: "Look:",
     summary: "show a transaction and its receipt",

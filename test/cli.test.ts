@@ -57,6 +57,7 @@ describe("usage", () => {
     "call",
     "view",
     "state",
+    "events",
     "tx",
     "block",
   ];

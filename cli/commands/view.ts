@@ -1,5 +1,5 @@
 /**
- * `lockstep view`: runs a view of a contract on the head. Sends nothing, costs nothing, needs no key.
+ * `lockstep view`: runs a view of a contract on the head, or at a height. Sends nothing, costs nothing, needs no key.
  */
 import type { Command } from "commander";
 import { addressToText } from "../../node/address.ts";
@@ -23,11 +23,14 @@ Examples:
 
 export function define(command: Command): void {
   withShared(command, "url", "json")
-    .description("Run a view of a contract on the newest state and print what it returns, which is the node's word.")
+    .description(
+      "Run a view of a contract and print what it returns, which is the node's word; without --height, on the newest state.",
+    )
     .argument("<contract>", "alias or address")
     .argument("[method]", "one of the contract's views")
     .argument("[arguments...]", "the method's arguments, as --name value or in order")
     .option("--caller <address>", "who asks, for views that look at it")
+    .option("--height <height>", "on the state that this block left, if the node keeps it")
     .option("--gas-limit <gas>", "default: 500000000")
     .option("--args <hex>", "all arguments in borsh, for a contract without an ABI")
     .addHelpText("after", examples)
@@ -50,13 +53,14 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
       });
     }
     const args = argumentsFor(command, rest, { abi, params: method?.params ?? [], addresses });
-    const { caller, gasLimit } = optionsOf<{ caller: string; gasLimit: string }>(command);
+    const { caller, gasLimit, height: at } = optionsOf<{ caller: string; gasLimit: string; height: string }>(command);
     const answer = await chain.call("contract_view", {
       contract: contract.address,
       method: name,
       args: toHex(args),
       ...(caller !== undefined && { caller: addressToText(addresses.fromText(caller)) }),
       ...(gasLimit !== undefined && { gasLimit: readInteger(gasLimit, "gas limit") }),
+      ...(at !== undefined && { height: readInteger(at, "height") }),
     });
     const { status, returnData, gasUsed, height, logs } = answer;
     if (status.kind !== "success") {

@@ -271,7 +271,8 @@ class Listener {
 
   #onCall({ method, durationMs, code, length }: CallOutcome, transport: CallFacts["transport"]): void {
     this.#options.onCall?.({ method, transport, durationMs, code });
-    this.#log.debug({ method, transport, durationMs, code, bytes: length }, "RPC call");
+    const facts = { method, transport, durationMs: Number(durationMs.toFixed(3)), code, bytes: length };
+    this.#log.debug(facts, "RPC call");
   }
 
   #onConnection(socket: Socket): void {
