@@ -115,6 +115,12 @@ const table: readonly Entry[] = [
     summary: "show a block; without an argument the head",
     load: () => import("./commands/block.ts"),
   },
+  {
+    name: "rpc",
+    group: "Look:",
+    summary: "call any method of the node",
+    load: () => import("./commands/rpc.ts"),
+  },
 ];
 
 const helpTail = `

@@ -60,6 +60,7 @@ describe("usage", () => {
     "events",
     "tx",
     "block",
+    "rpc",
   ];
 
   test("help lists every command and every exit code", () => {

@@ -1,4 +1,4 @@
-/** `lockstep events` and `lockstep view --height` against a node, as a script meets them. */
+/** `lockstep events`, `lockstep view --height` and `lockstep rpc` against a node, as a script meets them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -19,6 +19,7 @@ import { signed } from "./support/signing.ts";
 const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const codeHash = hash("code", sampleContract);
 const utf8 = (word: string) => new TextEncoder().encode(word);
+const TOKEN = "the-token-of-this-node";
 const WORDS = ["one", "two", "three", "four", "five"];
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-events-"));
@@ -42,7 +43,7 @@ const origin = { kind: "nonce", nonce: 0, action: 1 } as const;
 
 /** Two events in the first block behind the contract's, one in each that follows. */
 beforeAll(async () => {
-  devnet = await startDevnet({ dataDir: folder });
+  devnet = await startDevnet({ dataDir: folder, access: { token: TOKEN } });
   contract = addressToText(contractAddress({ creator: devnet.accounts[0]!.address, origin, codeHash }));
   await send(
     { kind: "upload", code: sampleContract },
@@ -111,6 +112,11 @@ test.each([
   [["events", "nobody"], 2, "name_unknown"],
   [["view", "CONTRACT", "get", "--height", "99"], 4, "height_unknown"],
   [["view", "CONTRACT", "get", "--height", "-1"], 2, "number_invalid"],
+  [["rpc", "chain_nothing"], 4, "method_unknown"],
+  [["rpc", "chain_block", "height=x"], 4, "invalid_params"],
+  [["rpc", "chain_block", "3"], 2, "usage"],
+  [["rpc", "dev_mine"], 4, "development_forbidden"],
+  [["rpc", "dev_mine", "--token", "of-another-node-altogether"], 4, "token_wrong"],
 ])("%j is refused", async (args, code, error) => {
   const answer = await answerOf(...args.map((arg) => (arg === "CONTRACT" ? contract : arg)));
   expect([answer.code, answer.error.code]).toEqual([code, error]);
@@ -126,6 +132,13 @@ test("a view at a height sees what the contract held then", async () => {
     const { returnData } = await answerOf("view", contract, "get", "--height", height);
     expect(wordsOf([{ data: returnData }])).toEqual([word]);
   }
+});
+
+test("any method can be called, and answers what it answers", async () => {
+  const { code, result } = await answerOf("rpc", "chain_block", "height=2");
+  expect([code, result.height, result.transactions.length]).toEqual([0, 2, 1]);
+  const { height } = (await answerOf("rpc", "chain_info")).result;
+  expect((await answerOf("rpc", "dev_mine", '{"count":3}', "--token", TOKEN)).result.height).toBe(height + 3);
 });
 
 test("who follows is told each event as it comes, and where to go on when the node is gone", async () => {
@@ -148,6 +161,6 @@ test("who follows is told each event as it comes, and where to go on when the no
   expect(wordsOf(answers.slice(0, -1).map(({ event }) => event))).toEqual(["five", "six"]);
   expect(answers.at(-1)).toMatchObject({
     ok: false,
-    error: { code: "connection_lost", hint: "Go on with --after 6-0-0." },
+    error: { code: "connection_lost", hint: "Go on with --after 9-0-0." },
   });
 });
