@@ -16,7 +16,7 @@ function flagsOf(...argv: string[]) {
   return read!;
 }
 
-const fileOf = (dev: object) => checkConfig({ dev }, "/work/lockstep.config.ts", "/work");
+const fileOf = (dev: object) => checkConfig({ dev }, "/project/lockstep.config.ts", "/project");
 
 function refusalOf(run: () => unknown): InputError {
   try {
@@ -68,7 +68,7 @@ test.each(everything)("%j is the same in a file and as flags", (dev, argv) => {
 test("nothing said is nothing chosen", () => {
   expect(flagsOf()).toEqual({});
   expect(fileOf({})).toEqual({});
-  expect(checkConfig({}, "/work/lockstep.config.ts", "/work")).toEqual({});
+  expect(checkConfig({}, "/project/lockstep.config.ts", "/project")).toEqual({});
   expect(readEnvironment({})).toEqual({});
   expect(readEnvironment({ LOCKSTEP_TOKEN: "", LOCKSTEP_MNEMONIC: "" })).toEqual({});
   expect(combine({}, {}, {})).toEqual({});
@@ -83,15 +83,15 @@ test("a flag wins over the environment, and that over the file", () => {
 
 test("a file's paths are seen from its own folder, and those of flags from where one stands", () => {
   const dev = { data: "chain", readyFile: "../ready.json" };
-  expect(checkConfig({ dev }, "/work/a/lockstep.config.ts", "/work")).toEqual({
+  expect(checkConfig({ dev }, "/project/a/lockstep.config.ts", "/project")).toEqual({
     data: "a/chain",
     readyFile: "ready.json",
   });
-  expect(checkConfig({ dev }, "/work/lockstep.config.ts", "/work")).toEqual({
+  expect(checkConfig({ dev }, "/project/lockstep.config.ts", "/project")).toEqual({
     data: "chain",
     readyFile: "../ready.json",
   });
-  expect(checkConfig({ dev: { data: "/chain" } }, "/work/a/lockstep.config.ts", "/work")).toEqual({ data: "/chain" });
+  expect(checkConfig({ dev: { data: "/chain" } }, "/project/a/lockstep.config.ts", "/project")).toEqual({ data: "/chain" });
   expect(flagsOf("--data", "chain")).toEqual({ data: "chain" });
 });
 
@@ -137,13 +137,13 @@ describe("a file is refused, with its name and the key:", () => {
     [{ dev: { readyFile: "a\0b" } }, "dev.readyFile", undefined],
     [{ dev: { host: 1 } }, "dev.host", undefined],
   ])("%j", (value, key, hint) => {
-    const error = refusalOf(() => checkConfig(value, "/work/lockstep.config.ts"));
+    const error = refusalOf(() => checkConfig(value, "/project/lockstep.config.ts"));
     expect(error).toMatchObject({
       code: "config_invalid",
       exitCode: 3,
-      details: { file: "/work/lockstep.config.ts", key },
+      details: { file: "/project/lockstep.config.ts", key },
     });
-    expect(error.message).toContain("/work/lockstep.config.ts");
+    expect(error.message).toContain("/project/lockstep.config.ts");
     expect(error.message).toContain(key);
     if (hint !== undefined) expect(error.hint).toMatch(hint);
   });

@@ -1,15 +1,17 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { codeOfWork } from "../test/support/refusals.ts";
 import { signed, testAccount, transfer } from "../test/support/signing.ts";
 import { InputError } from "../vm/errors.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type Claim } from "./admission.ts";
+import { verifyZip215 } from "./crypto.ts";
 
 const [alice, bob] = [testAccount(1), testAccount(2)];
 const transactions = Array.from({ length: 20 }, (_, nonce) => signed(alice, [transfer(bob.address, 1n)], { nonce }));
+const decide = async ({ signature, message, sender }: Claim) => verifyZip215(signature, message, sender);
 const unsigned = (encoded: Uint8Array) => encoded.with(encoded.length - 1, encoded.at(-1)! ^ 1);
 
-test("transactions leave in the order in which they came, whatever each takes", async () => {
-  const admission = new Admission();
+test("a sender's transactions leave in the order in which they came, whatever each takes", async () => {
+  const admission = new Admission(decide);
   const left: number[] = [];
   const works = transactions.map(({ encoded }, index) =>
     admission.run(encoded, index % 3 === 0, async (entry) => {
@@ -27,7 +29,7 @@ test.each([
   ["alone", false],
   ["among others", true],
 ])("what nobody signed is refused %s, and holds up nobody", async (_, isBusy) => {
-  const admission = new Admission();
+  const admission = new Admission(decide);
   const admit = () => "admitted";
   const bad = codeOfWork(admission.run(unsigned(transactions[0]!.encoded), isBusy, admit));
   const good = admission.run(transactions[1]!.encoded, isBusy, admit);
@@ -35,8 +37,32 @@ test.each([
   expect([await bad, await good, await short]).toEqual(["bad_signature", "admitted", "borsh_truncated"]);
 });
 
+test("nobody waits for another sender's", async () => {
+  const admission = new Admission(decide);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const slow = admission.run(transactions[0]!.encoded, true, () => gate.then(() => "slow"));
+  const other = signed(bob, [transfer(alice.address, 1n)], { nonce: 0 });
+  expect(await admission.run(other.encoded, true, () => "other")).toBe("other");
+  open();
+  expect(await slow).toBe("slow");
+});
+
+test("only what OpenSSL does not take is decided elsewhere", async () => {
+  const asked = vi.fn(decide);
+  const admission = new Admission(asked);
+  await admission.run(transactions[0]!.encoded, false, () => {});
+  await admission.run(transactions[1]!.encoded, true, () => {});
+  expect(asked).not.toHaveBeenCalled();
+  const bad = unsigned(transactions[2]!.encoded);
+  expect(await codeOfWork(admission.run(bad, true, () => {}))).toBe("bad_signature");
+  expect(asked).toHaveBeenCalledOnce();
+});
+
 test("one that is not admitted holds up nobody behind it", async () => {
-  const admission = new Admission();
+  const admission = new Admission(decide);
   const refused = codeOfWork(
     admission.run(transactions[0]!.encoded, false, async () => {
       throw new InputError("mempool_full", "there is no room");

@@ -1,53 +1,56 @@
 /**
- * Reading and verifying transactions as they come. Law: they leave in the order in which they came, whatever each takes, so
- * that a sender's are admitted in the order of their nonces.
+ * Reading and verifying transactions as they come. Law: a sender's leave in the order in which they came, whatever each takes,
+ * and nobody waits for another sender's.
  */
-import { verifySignatureAside } from "./crypto.ts";
-import {
-  checkClaim,
-  claimOf,
-  type EncodedTransaction,
-  encodedTransaction,
-  verifiedTransaction,
-} from "./transaction.ts";
+import { verifyNatively, verifyNativelyAside } from "./crypto.ts";
+import { checkClaim, claimOf, type EncodedTransaction, encodedTransaction } from "./transaction.ts";
+
+/** What a transaction claims, for who decides whether it is true. */
+export type Claim = ReturnType<typeof claimOf>;
+
+/** Decides by ZIP-215 what OpenSSL did not take. Slow, so it has to be done elsewhere. */
+export type Decide = (claim: Claim) => Promise<boolean>;
 
 export class Admission {
-  /** Settles when the one that came last has left; never rejects. */
-  #last: Promise<unknown> = Promise.resolve();
-  #count = 0;
+  readonly #decide: Decide;
+  /** By sender: settles when the one that came last has left; never rejects. */
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  constructor(decide: Decide) {
+    this.#decide = decide;
+  }
 
   /**
-   * Verifies a transaction and, in its turn, hands it to `admit`, which may wait. Throws what `verifiedTransaction` and `admit`
-   * throw. Alone it is verified at once, which is sooner; among others (`isBusy`, or there are some here) on a thread of Node's
-   * pool, while the next is read.
+   * Verifies a transaction and, in its turn, hands it to `admit`, which may wait. Throws what `verifiedTransaction`, `admit` and
+   * `decide` throw. Alone it is verified at once, which is sooner; among others (`isBusy`, or there are some here) on a thread of
+   * Node's pool, while the next is read.
    */
   async run<T>(encoded: Uint8Array, isBusy: boolean, admit: (entry: EncodedTransaction) => T | Promise<T>): Promise<T> {
-    const verified = isBusy || this.#count > 0 ? verifiedAside(encoded) : verifiedTransaction(encoded);
-    const before = this.#last;
-    const admitted = inTurn(verified, before, admit);
-    this.#last = admitted.catch(() => {});
-    this.#count++;
+    const entry = encodedTransaction(encoded);
+    const claim = claimOf(entry);
+    const verify = isBusy || this.#last.size > 0 ? verifyNativelyAside : verifyNatively;
+    const isKnownTrue = verify(claim.signature, claim.message, claim.sender);
+    const sender = Buffer.from(claim.sender).toString("latin1");
+    const before = this.#last.get(sender);
+    const admitted = this.#inTurn(entry, claim, isKnownTrue, before, admit);
+    const left = admitted.catch(() => {});
+    this.#last.set(sender, left);
     try {
       return await admitted;
     } finally {
-      this.#count--;
+      if (this.#last.get(sender) === left) this.#last.delete(sender);
     }
   }
-}
 
-async function inTurn<T>(
-  verified: EncodedTransaction | Promise<EncodedTransaction>,
-  before: Promise<unknown>,
-  admit: (entry: EncodedTransaction) => T | Promise<T>,
-): Promise<T> {
-  const entry = await verified;
-  await before;
-  return admit(entry);
-}
-
-async function verifiedAside(encoded: Uint8Array): Promise<EncodedTransaction> {
-  const entry = encodedTransaction(encoded);
-  const { signature, message, sender } = claimOf(entry);
-  checkClaim(entry, await verifySignatureAside(signature, message, sender));
-  return entry;
+  async #inTurn<T>(
+    entry: EncodedTransaction,
+    claim: Claim,
+    isKnownTrue: boolean | Promise<boolean>,
+    before: Promise<unknown> | undefined,
+    admit: (entry: EncodedTransaction) => T | Promise<T>,
+  ): Promise<T> {
+    checkClaim(entry, (await isKnownTrue) || (await this.#decide(claim)));
+    await before;
+    return admit(entry);
+  }
 }

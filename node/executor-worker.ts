@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, InputError } from "../vm/errors.ts";
 import { blockHash, encodeHeader } from "./block.ts";
 import { Chain } from "./chain.ts";
+import { verifyZip215 } from "./crypto.ts";
 import {
   type ExecutorMethod,
   type ExecutorMethods,
@@ -65,6 +66,7 @@ async function start(): Promise<void> {
       return { sealed, invalid };
     },
     checkCode: ({ code }) => chain.checkCode(code),
+    decideClaim: ({ signature, message, sender }) => verifyZip215(signature, message, sender),
     view: (request) => chain.view(request),
     simulate: ({ encoded }) => chain.simulate(encoded),
     async release() {

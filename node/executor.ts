@@ -11,6 +11,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { assert, Fault, InputError } from "../vm/errors.ts";
+import type { Claim } from "./admission.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import type { Durability } from "./store.ts";
 
@@ -39,6 +40,8 @@ export interface ProduceResult {
 export interface ExecutorMethods {
   produce: { params: ProduceRequest; result: ProduceResult };
   checkCode: { params: { code: Uint8Array }; result: void };
+  /** Whether a signature that OpenSSL did not take is one by ZIP-215. */
+  decideClaim: { params: Claim; result: boolean };
   view: { params: ViewRequest; result: ViewResult };
   simulate: { params: { encoded: Uint8Array }; result: SimulationResult };
   /** Lets go of the folder, and takes it again: the node does the same on its side in between. */
@@ -94,7 +97,7 @@ interface Pending {
 }
 
 /** What may be overtaken. */
-const unpaid: ReadonlySet<ExecutorMethod> = new Set(["view", "simulate", "checkCode"]);
+const unpaid: ReadonlySet<ExecutorMethod> = new Set(["view", "simulate", "checkCode", "decideClaim"]);
 /** Unpaid requests that may wait; above that, whoever asks is told to come again. */
 const UNPAID_WAITING_MAX = 256;
 

@@ -95,7 +95,7 @@ export class Node implements NodeService {
   readonly #executor: Executor;
   /** For what nobody pays for. */
   readonly #views: LateExecutor;
-  readonly #admission = new Admission();
+  readonly #admission = new Admission((claim) => this.#unpaid("decideClaim", claim));
   readonly #mempool: Mempool;
   readonly #producer: Producer;
   readonly #waiters = new Waiters();
@@ -342,7 +342,7 @@ export class Node implements NodeService {
     return this.#unpaid("simulate", { encoded });
   }
 
-  async #unpaid<M extends "view" | "simulate" | "checkCode">(
+  async #unpaid<M extends "view" | "simulate" | "checkCode" | "decideClaim">(
     method: M,
     params: ExecutorMethods[M]["params"],
   ): Promise<ExecutorMethods[M]["result"]> {
