@@ -91,7 +91,9 @@ test("a file's paths are seen from its own folder, and those of flags from where
     data: "chain",
     readyFile: "../ready.json",
   });
-  expect(checkConfig({ dev: { data: "/chain" } }, "/project/a/lockstep.config.ts", "/project")).toEqual({ data: "/chain" });
+  expect(checkConfig({ dev: { data: "/chain" } }, "/project/a/lockstep.config.ts", "/project")).toEqual({
+    data: "/chain",
+  });
   expect(flagsOf("--data", "chain")).toEqual({ data: "chain" });
 });
 

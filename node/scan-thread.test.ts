@@ -46,6 +46,21 @@ function numbered(number: number, value = new Uint8Array()): Entry {
 const numbers = (thread: ScanThread): number[] =>
   [...thread.scan(first, behindAll, false)].map(({ key }) => Number(`0x${hex(key)}`));
 
+test("a sleeper who is woken for an answer that was taken already sleeps on", async () => {
+  const folder = temporaryFolder();
+  await openDatabase(
+    folder,
+    [1, 2, 3].map((number) => numbered(number)),
+  );
+  const thread = startThread(folder);
+  expect(numbers(thread)).toEqual([1, 2, 3]);
+  // As when the thread is interrupted between raising the cell and waking: nothing has changed, and yet nobody sleeps.
+  const wait = vi.spyOn(Atomics, "wait").mockImplementationOnce(() => "ok");
+  onTestFinished(() => wait.mockRestore());
+  expect(numbers(thread)).toEqual([1, 2, 3]);
+  expect(wait).toHaveBeenCalledTimes(2);
+});
+
 describe("a scan", () => {
   test("gives what a sorted list gives, in both directions, between any bounds", async () => {
     const folder = temporaryFolder();

@@ -106,7 +106,10 @@ export class ScanThread {
     if (this.#failure !== undefined) throw this.#failure;
     const before = Atomics.load(this.#answered, 0);
     this.#port.postMessage(request);
-    const waited = Atomics.wait(this.#answered, 0, before, ANSWER_TIMEOUT_MS);
+    // What is raised for an answer may wake us after we have taken that answer and asked for the next.
+    let waited: ReturnType<typeof Atomics.wait>;
+    do waited = Atomics.wait(this.#answered, 0, before, ANSWER_TIMEOUT_MS);
+    while (waited === "ok" && Atomics.load(this.#answered, 0) === before);
     const message: PageAnswer | undefined = receiveMessageOnPort(this.#port)?.message;
     if (message === undefined) {
       // Whatever it still says would be taken for the answer to another question.
