@@ -1,8 +1,8 @@
 /**
- * RPC_FUZZ_MESSAGES (default 100,000) hostile messages from FUZZ_SEED, over WebSocket and HTTP, to a real `lockstep dev`.
+ * Twice RPC_FUZZ_MESSAGES (default 100,000) hostile messages from FUZZ_SEED, over WebSocket and HTTP, to a real `lockstep dev`.
  *
  * Law: each is answered as the specification says and none with an internal error; meanwhile the node answers others, and
- * afterwards it holds no more memory and no more descriptors, makes a block, stops in order and leaves a whole folder.
+ * afterwards it holds no more memory than after the first half, no more descriptors, makes a block, stops in order and leaves a whole folder.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -29,7 +29,11 @@ const messagesWanted = Number(process.env.RPC_FUZZ_MESSAGES ?? 100_000);
 
 const LANE_COUNT = 16;
 const PROBE_MS_MAX = 1_000;
-const GROWTH_MB_MAX = 30;
+/**
+ * A leak of 400 bytes a message would show. The heaps of a fresh node's threads go on growing for 100,000 messages and keep to
+ * 15 MB after that, so as many come first as are counted.
+ */
+const GROWTH_MB_MAX = 40;
 const DESCRIPTOR_SLACK = 5;
 /** Of different kinds. Enough to see what is wrong; a broken node would give thousands. */
 const FINDS_MAX = 20;
@@ -95,7 +99,7 @@ async function descriptorsBack(node: NodeProcess, wanted: number): Promise<numbe
   return descriptorCount(node.pid);
 }
 
-test(`${messagesWanted} hostile messages (RPC_FUZZ_MESSAGES), seed ${seed} (FUZZ_SEED)`, async () => {
+test(`${messagesWanted} hostile messages (RPC_FUZZ_MESSAGES) and as many before them, seed ${seed} (FUZZ_SEED)`, async () => {
   const folder = temporaryFolder();
   const node = await startNode(folder);
   const client = await PlainClient.connect(node.url);
@@ -142,7 +146,7 @@ test(`${messagesWanted} hostile messages (RPC_FUZZ_MESSAGES), seed ${seed} (FUZZ
 
   const startedAt = performance.now();
   const rss: number[] = [];
-  for (const part of [0.25, 0.5, 0.75, 1]) {
+  for (const part of [0.5, 1, 1.5, 2]) {
     await runUntil(messagesWanted * part);
     if (!node.isRunning()) break;
     rss.push(await settledRssMb(node));
