@@ -1,8 +1,7 @@
 /** The settings of `lockstep dev`: from flags, environment and file, and what is refused. */
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { codeOf } from "../test/support/refusals.ts";
-import { InputError } from "../vm/errors.ts";
+import { codeOf, refusalOf } from "../test/support/refusals.ts";
 import { checkConfig, combine, defineFlags, readEnvironment, readFlags, sealingOf } from "./dev-config.ts";
 
 function flagsOf(...argv: string[]) {
@@ -17,16 +16,6 @@ function flagsOf(...argv: string[]) {
 }
 
 const fileOf = (dev: object) => checkConfig({ dev }, "/project/lockstep.config.ts", "/project");
-
-function refusalOf(run: () => unknown): InputError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error;
-    throw error;
-  }
-  return expect.fail("it was accepted");
-}
 
 /** Every setting, as a file and as flags say it. */
 const everything: readonly (readonly [object, readonly string[]])[] = [

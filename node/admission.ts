@@ -3,6 +3,7 @@
  * and nobody waits for another sender's.
  */
 import { verifyNatively, verifyNativelyAside } from "./crypto.ts";
+import { nameOf } from "./name-of.ts";
 import { checkClaim, claimOf, type EncodedTransaction, encodedTransaction } from "./transaction.ts";
 
 /** What a transaction claims, for who decides whether it is true. */
@@ -30,7 +31,7 @@ export class Admission {
     const claim = claimOf(entry);
     const verify = isBusy || this.#last.size > 0 ? verifyNativelyAside : verifyNatively;
     const isKnownTrue = verify(claim.signature, claim.message, claim.sender);
-    const sender = Buffer.from(claim.sender).toString("latin1");
+    const sender = nameOf(claim.sender);
     const before = this.#last.get(sender);
     const admitted = this.#inTurn(entry, claim, isKnownTrue, before, admit);
     const left = admitted.catch(() => {});

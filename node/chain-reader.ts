@@ -6,6 +6,7 @@
 import { assert, InputError } from "../vm/errors.ts";
 import { blockHash } from "./block.ts";
 import { readAccount } from "./message-call.ts";
+import { nameOf } from "./name-of.ts";
 import type { BlockRecord, EventPage, EventQuery, Head, StateTree, TransactionRecord } from "./rpc/service.ts";
 import { type Account, codeKey, storageKey } from "./state/account.ts";
 import type { Store } from "./store.ts";
@@ -88,7 +89,7 @@ export class ChainReader {
 
   account(address: Uint8Array, height?: number): Account {
     if (height !== undefined) return readAccount(this.#stateAt(height), address);
-    const name = Buffer.from(address).toString("latin1");
+    const name = nameOf(address);
     let account = this.#accounts.get(name);
     if (account === undefined) {
       account = readAccount(this.#store.flat, address);

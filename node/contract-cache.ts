@@ -3,6 +3,7 @@
  * an entry is there changes how long a call takes and nothing else.
  */
 import { type PreparedContract, prepareContract } from "../vm/contract.ts";
+import { nameOf } from "./name-of.ts";
 
 /** Bytes of original code whose compiled form is kept; compiled it is a few times that. */
 const CODE_BYTES_MAX = 32 * 1024 * 1024;
@@ -13,7 +14,7 @@ export class ContractCache {
 
   /** `readCode` gives what hashes to `codeHash`, when it is needed. Throws what `prepareContract` throws. */
   prepare(codeHash: Uint8Array, readCode: () => Uint8Array): PreparedContract {
-    const key = Buffer.from(codeHash).toString("latin1");
+    const key = nameOf(codeHash);
     let prepared = this.#entries.get(key);
     if (prepared !== undefined) {
       this.#entries.delete(key);

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { assert, Fault, InputError } from "../vm/errors.ts";
 import type { Claim } from "./admission.ts";
+import { nodeStopping } from "./node-stopping.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
 import type { Durability } from "./store.ts";
 
@@ -187,7 +188,7 @@ export class Executor {
    * block then has written nothing.
    */
   async close(graceMs: number): Promise<void> {
-    const stopping = new InputError("node_stopping", "the node is stopping");
+    const stopping = nodeStopping();
     for (const { reject } of this.#waitingUnpaid.splice(0)) reject(stopping);
     const timers = new AbortController();
     // The last of the queue. A thread that died has released already.

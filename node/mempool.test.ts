@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { codeOf } from "../test/support/refusals.ts";
-import { InputError } from "../vm/errors.ts";
+import { codeOf, refusalOf } from "../test/support/refusals.ts";
 import { type Dropped, defaultMempoolOptions, Mempool, type MempoolOptions } from "./mempool.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
@@ -50,16 +49,6 @@ function takenOf(pool: Mempool, entries: readonly EncodedTransaction[]): number[
 
 const told = (dropped: readonly Dropped[]) =>
   dropped.map(({ entry, error }): [EncodedTransaction, string] => [entry, error.code]);
-
-function refusalOf(run: () => unknown): InputError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof InputError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 interface NaiveItem {
   readonly entry: EncodedTransaction;

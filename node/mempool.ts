@@ -11,6 +11,7 @@ import { Heap, walkBestFirst } from "./mempool/heap.ts";
 import { byArrival, isDearer, isEarlier, isGapped, isWorse } from "./mempool/order.ts";
 import * as refusals from "./mempool/refusals.ts";
 import { SenderQueue, type Waiting } from "./mempool/sender-queue.ts";
+import { nameOf } from "./name-of.ts";
 import type { PooledTransaction, PoolQuery } from "./rpc/service.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
@@ -45,10 +46,6 @@ export interface Dropped {
   readonly entry: EncodedTransaction;
   /** `replaced`, `evicted`, `expired`, `gap_expired` or `nonce_too_low`. */
   readonly error: InputError;
-}
-
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
 function pooled(waiting: Waiting): PooledTransaction {

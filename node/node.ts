@@ -17,6 +17,7 @@ import { LateExecutor } from "./late-executor.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type Dropped, Mempool, type MempoolOptions } from "./mempool.ts";
 import type { Metrics } from "./metrics.ts";
+import { nodeStopping } from "./node-stopping.ts";
 import { Producer } from "./producer.ts";
 import type { AccessOptions } from "./rpc/access.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
@@ -470,8 +471,4 @@ export class Node implements NodeService {
     this.#tellDropped(entries.map((entry) => ({ entry, error })));
     return entries.length;
   }
-}
-
-function nodeStopping(): InputError {
-  return new InputError("node_stopping", "the node is stopping");
 }

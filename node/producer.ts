@@ -16,6 +16,7 @@ import { type Executor, errorFromMessage, type ProduceRequest, type SealedBlock 
 import type { LateExecutor } from "./late-executor.ts";
 import type { Log } from "./log.ts";
 import type { Dropped, Mempool } from "./mempool.ts";
+import { nameOf } from "./name-of.ts";
 import type { BlockRecord, Sealing } from "./rpc/service.ts";
 import { Sealer, type SealResult } from "./sealer.ts";
 import type { Store } from "./store.ts";
@@ -136,7 +137,7 @@ export class Producer {
   #sendersOf({ block }: BlockRecord) {
     const { chain } = this.#options;
     const senders = new Map<string, Uint8Array>();
-    for (const { body } of block.transactions) senders.set(Buffer.from(body.sender).toString("latin1"), body.sender);
+    for (const { body } of block.transactions) senders.set(nameOf(body.sender), body.sender);
     return [...senders.values()].map((sender) => ({ sender, nonce: chain.account(sender).nonce }));
   }
 

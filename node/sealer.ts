@@ -5,6 +5,7 @@
  * forgotten: whatever is told while a block is in the making is looked at after it.
  */
 import { InputError } from "../vm/errors.ts";
+import { nodeStopping } from "./node-stopping.ts";
 import type { Sealing } from "./rpc/service.ts";
 
 /** A day. */
@@ -248,8 +249,4 @@ function validateSealing(sealing: Sealing): void {
     default:
       throw new InputError("sealing_invalid", "blocks are made per transaction, at intervals, mixed, or manually");
   }
-}
-
-function nodeStopping(): InputError {
-  return new InputError("node_stopping", "the node is stopping");
 }

@@ -3,16 +3,13 @@
  * the chain, or with `wait_timeout`.
  */
 import { InputError } from "../vm/errors.ts";
+import { nameOf } from "./name-of.ts";
 import type { TransactionRecord } from "./rpc/service.ts";
 
 interface Waiter {
   readonly timer: NodeJS.Timeout;
   resolve(record: TransactionRecord): void;
   reject(error: Error): void;
-}
-
-function nameOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
 }
 
 export class Waiters {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeCursor, encodeCursor, endOfBlock, isEndOfBlock } from "./cursor.ts";
+import { endOfBlock, isEndOfBlock } from "../events.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 
 const heights = fc.maxSafeNat();
 const indices = fc.integer({ min: 0, max: 0xffff_fffe });

@@ -5,25 +5,15 @@
  * all its events, and so the cursor of the head itself.
  */
 import { InputError } from "../../vm/errors.ts";
+import { endOfBlock, INDEX_END, isEndOfBlock } from "../events.ts";
 import type { EventPosition } from "./service.ts";
 
-/** Above every index within a block. */
-const INDEX_END = 0xffff_ffff;
 const LENGTH_MAX = `${Number.MAX_SAFE_INTEGER}-${INDEX_END}-${INDEX_END}`.length;
 const NUMBER = "(0|[1-9][0-9]*)";
 const pattern = new RegExp(`^${NUMBER}(?:-${NUMBER}-${NUMBER})?$`);
 
 /** As a JSON Schema has it. */
 export const CURSOR_PATTERN = pattern.source;
-
-/** The position behind every event of a block. */
-export function endOfBlock(height: number): EventPosition {
-  return { height, transactionIndex: INDEX_END, eventIndex: INDEX_END };
-}
-
-export function isEndOfBlock({ transactionIndex }: EventPosition): boolean {
-  return transactionIndex >= INDEX_END;
-}
 
 export function encodeCursor(position: EventPosition): string {
   const { height, transactionIndex, eventIndex } = position;

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { InputError } from "../../vm/errors.ts";
 import { type Log, silentLog } from "../log.ts";
+import { nodeStopping } from "../node-stopping.ts";
 import { Access, type AccessOptions, chooseProtocol, isLoopback, type Permission } from "./access.ts";
 import { Connection, type ConnectionLimits } from "./connection.ts";
 import { Feed } from "./feed.ts";
@@ -315,7 +316,7 @@ class Listener {
     const permission = this.#permit(request);
     if ("error" in permission) return refuse(response, permission);
     const isProbe = /^\/(health|ready)$/.test(pathOf(request));
-    if (this.#closed !== undefined && !isProbe) return refuse(response, nodeStopping);
+    if (this.#closed !== undefined && !isProbe) return refuse(response, stopping);
     serveHttp(request, response, {
       answer: (text, isWaiting) => this.#answer(text, { permission, transport: "http", isWaiting }),
       status: () => this.#status(),
@@ -348,7 +349,7 @@ class Listener {
     const path = pathOf(request);
     const permission = this.#permit(request);
     if ("error" in permission) return refuseUpgrade(socket, permission);
-    if (this.#closed !== undefined) return refuseUpgrade(socket, nodeStopping);
+    if (this.#closed !== undefined) return refuseUpgrade(socket, stopping);
     if (path !== "/") return refuseUpgrade(socket, notFound(path));
     const gate = new Gate(this.#limits.executionsMax);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -381,7 +382,7 @@ interface MessageSource {
   readonly isWaiting: () => boolean;
 }
 
-const nodeStopping = refusal(503, "node_stopping", "the node is stopping");
+const stopping: Refusal = { status: 503, error: nodeStopping() };
 
 /** Who listens on every address is reached on loopback. */
 function hostInUrl(host: string): string {

@@ -5,7 +5,8 @@
  * status is looked up when it is sent.
  */
 import { assert, InputError } from "../../vm/errors.ts";
-import { encodeCursor, endOfBlock, isEndOfBlock } from "./cursor.ts";
+import { endOfBlock, isEndOfBlock, isMatch } from "../events.ts";
+import { encodeCursor } from "./cursor.ts";
 import { type ChainFollower, type Feed, type Follower, membersOf, type Watcher } from "./feed.ts";
 import { droppedToJson, eventToJson, includedToJson, pendingToJson } from "./json.ts";
 import type { BlockRecord, EventFilter, EventPosition, EventQuery, EventRecord, PoolEvent } from "./service.ts";
@@ -183,7 +184,7 @@ export class EventSubscription extends ChainSubscription {
       const first = isBegun && transactionIndex === sentIndex ? sentEventIndex + 1 : 0;
       for (let eventIndex = first; eventIndex < events.length; eventIndex++) {
         const event = events[eventIndex]!;
-        if (!isMatch(this.#filter, event)) continue;
+        if (!isMatch(event, this.#filter)) continue;
         if (!mayGoOn()) return false;
         const position = { height, transactionIndex, eventIndex };
         this.#notify({ event, position, transactionHash, blockHash: hash });
@@ -238,13 +239,6 @@ export class EventSubscription extends ChainSubscription {
     const cursor = encodeCursor(record.position);
     this.notify(membersOf({ kind: "event", cursor, event: eventToJson(record) }));
   }
-}
-
-function isMatch({ contract, name }: EventFilter, event: EventRecord["event"]): boolean {
-  return (
-    (contract === undefined || Buffer.compare(contract, event.contract) === 0) &&
-    (name === undefined || (event.topics[0] !== undefined && Buffer.compare(name, event.topics[0]) === 0))
-  );
 }
 
 export class TransactionSubscription extends Subscription implements Watcher {

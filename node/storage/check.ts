@@ -11,9 +11,11 @@
  * It stops at the first fault. Nothing is executed: whether the results are right, a replay says. Memory does not grow with
  * the chain, and nothing is written.
  */
+
 import { compareBytes, equalBytes } from "../../vm/borsh.ts";
 import { type Block, blockHash, decodeBlock, decodeReceipt, type Header, type Receipt } from "../block.ts";
 import { decodeGenesis, type Genesis } from "../genesis.ts";
+import { nameOf } from "../name-of.ts";
 import { readValue } from "../state/tree.ts";
 import { blockFault, genesisFault, receiptsFault } from "./block-links.ts";
 import { damaged, readable } from "./damage.ts";
@@ -31,15 +33,7 @@ import {
   readPosition,
   space,
 } from "./layout.ts";
-import {
-  checkTree,
-  checkTreeBelow,
-  isReached,
-  nameOf,
-  type ReadRecord,
-  staleNodes,
-  type TreeSize,
-} from "./tree-check.ts";
+import { checkTree, checkTreeBelow, isReached, type ReadRecord, staleNodes, type TreeSize } from "./tree-check.ts";
 
 export type CheckPart = "blocks" | "state" | "history";
 

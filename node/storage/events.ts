@@ -6,10 +6,10 @@
  * so that a rollback beside it takes nothing out from under it. What a page may cost is bounded, matches or not.
  */
 import { setImmediate } from "node:timers/promises";
-import { equalBytes } from "../../vm/borsh.ts";
 import { assert, InputError } from "../../vm/errors.ts";
 import { decodeReceipt, type Event } from "../block.ts";
-import type { EventFilter, EventPage, EventPosition, EventQuery, EventRecord } from "../rpc/service.ts";
+import { endOfBlock, INDEX_END, isEndOfBlock, isMatch } from "../events.ts";
+import type { EventPage, EventPosition, EventQuery, EventRecord } from "../rpc/service.ts";
 import { type Database, plain } from "./database.ts";
 import { eventHeight, keys } from "./layout.ts";
 
@@ -34,9 +34,6 @@ const defaultBounds: EventBounds = {
 
 /** Receipts between two turns of the event loop: 5 ms. */
 const TURN_RECEIPT_COUNT = 200;
-
-/** No receipt and no event of a block is behind these. */
-const INDEX_MAX = 0xffff_ffff;
 
 type Snapshot = ReturnType<Database["snapshot"]>;
 
@@ -97,13 +94,13 @@ class Page {
 
   async read(): Promise<EventPage> {
     const { after, fromHeight, toHeight } = this.#query;
-    const from = Math.max(fromHeight, after === undefined ? 0 : after.height + (isEnd(after) ? 1 : 0));
+    const from = Math.max(fromHeight, after === undefined ? 0 : after.height + (isEndOfBlock(after) ? 1 : 0));
     const { heights, knownTo } = await this.#blocks(from);
     for (const height of heights) {
       const next = await this.#readBlock(height);
       if (next !== null) return { events: this.#events, next };
     }
-    return { events: this.#events, next: knownTo < toHeight ? endOf(knownTo) : null };
+    return { events: this.#events, next: knownTo < toHeight ? endOfBlock(knownTo) : null };
   }
 
   /** In which blocks to look, and up to which height these are all. */
@@ -143,8 +140,8 @@ class Page {
     const blockHash = this.#get(keys.eventBlock(height));
     assert(blockHash !== undefined, `block ${height} is in one event index and not in the other`);
     const start = after?.height === height ? after : undefined;
-    let last = endOf(height - 1);
-    for (let transactionIndex = start?.transactionIndex ?? 0; transactionIndex <= INDEX_MAX; transactionIndex++) {
+    let last = endOfBlock(height - 1);
+    for (let transactionIndex = start?.transactionIndex ?? 0; transactionIndex <= INDEX_END; transactionIndex++) {
       const encoded = this.#get(keys.receipt(height, transactionIndex));
       if (encoded === undefined) return null;
       const isResumed = transactionIndex === start?.transactionIndex;
@@ -183,19 +180,4 @@ class Page {
 
 function sizeOf({ topics, data }: Event): number {
   return topics.reduce((sum, topic) => sum + topic.length, data.length);
-}
-
-function endOf(height: number): EventPosition {
-  return { height, transactionIndex: INDEX_MAX, eventIndex: INDEX_MAX };
-}
-
-function isEnd({ transactionIndex }: EventPosition): boolean {
-  return transactionIndex >= INDEX_MAX;
-}
-
-function isMatch({ contract, topics }: Event, filter: EventFilter): boolean {
-  if (filter.contract !== undefined && !equalBytes(contract, filter.contract)) return false;
-  if (filter.name === undefined) return true;
-  const name = topics[0];
-  return name !== undefined && equalBytes(name, filter.name);
 }

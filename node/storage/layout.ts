@@ -20,6 +20,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import * as borsh from "../../vm/borsh.ts";
 import { type Block, blockHash, encodeBlock, encodeReceipt, type Receipt } from "../block.ts";
+import { nameOf } from "../name-of.ts";
 import type { AppliedBlock } from "../state-transition.ts";
 
 /** Changes with the layout above. A folder of another format is refused, never misread. */
@@ -185,9 +186,9 @@ export function eventRecords(
   const names = new Map<string, Uint8Array>();
   for (const { events } of receipts) {
     for (const { contract, topics } of events) {
-      contracts.set(latin1(contract), contract);
+      contracts.set(nameOf(contract), contract);
       const name = topics[0];
-      if (name !== undefined) names.set(latin1(name), name);
+      if (name !== undefined) names.set(nameOf(name), name);
     }
   }
   return [
@@ -195,10 +196,6 @@ export function eventRecords(
     ...[...contracts.values()].map((contract) => ({ key: keys.eventContract(contract, height), value: NOTHING })),
     ...[...names.values()].map((name) => ({ key: keys.eventName(name, height), value: NOTHING })),
   ];
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 /** All that a block changes, and with it the head. One by one, for a block has many and each is done with at once. */

@@ -5,8 +5,10 @@
  * something, and only there they are walked; the rest was checked already. What the later one has and the earlier one has
  * not is what the block wrote, and the reverse is what it made stale, which the stale index must name.
  */
+
 import { equalBytes } from "../../vm/borsh.ts";
 import { Fault } from "../../vm/errors.ts";
+import { nameOf } from "../name-of.ts";
 import {
   CHILDREN,
   type Child,
@@ -160,10 +162,6 @@ export function staleNodes(
   if (named.size === 0) throw damaged(key, height, "names no node");
   if (named.size < nodeKeys.length) throw damaged(key, height, "names a node twice");
   return named;
-}
-
-export function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
 }
 
 /** Whether the root of `height` reaches the node of that key. The tree must have been checked. */

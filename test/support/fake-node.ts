@@ -5,9 +5,9 @@
 
 import { type Block, blockHash, type Header, type Receipt, receiptsRoot, transactionsRoot } from "../../node/block.ts";
 import { hash, publicKeyOf } from "../../node/crypto.ts";
+import { endOfBlock } from "../../node/events.ts";
 import { encodeGenesis, type Genesis } from "../../node/genesis.ts";
 import { defaultParams } from "../../node/params.ts";
-import { endOfBlock } from "../../node/rpc/cursor.ts";
 import type {
   BlockRecord,
   EventFilter,

@@ -22,3 +22,14 @@ export async function codeOfWork(work: Promise<unknown>): Promise<string> {
   );
   return codeOf(settled);
 }
+
+/** What a refusal says. Throws when there is none. */
+export function refusalOf(run: () => unknown): InputError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}

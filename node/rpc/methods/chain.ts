@@ -1,9 +1,10 @@
 /** The `chain_` methods. */
 import { InputError } from "../../../vm/errors.ts";
 import { encodeBlock, encodeReceipt } from "../../block.ts";
+import { isEndOfBlock } from "../../events.ts";
 import { encodeGenesis } from "../../genesis.ts";
 import type { chainMethods } from "../api/chain.ts";
-import { encodeCursor, isEndOfBlock } from "../cursor.ts";
+import { encodeCursor } from "../cursor.ts";
 import { blockToJson, eventToJson, toHex } from "../json.ts";
 import { ProtocolError } from "../json-rpc.ts";
 import type { CallContext, Implementation } from "../methods.ts";
