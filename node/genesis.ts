@@ -1,5 +1,6 @@
 /**
  * Genesis: the chain's name, its rules and its first balances. Block 0 follows from it, and its hash names the chain.
+ * A fork has a base in place of a block 0: the block of another chain whose state it goes on from.
  */
 import * as borsh from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
@@ -16,6 +17,8 @@ const genesisCodec = borsh.struct({
   /** Who is paid the fees. */
   proposer: borsh.bytes32,
   balances: borsh.vec(borsh.struct({ address: borsh.bytes32, balance: borsh.u128 })),
+  /** The block of another chain that this one goes on from; null for a chain with a block 0 of its own. */
+  base: borsh.option(borsh.struct({ height: borsh.safeU64, blockHash: borsh.bytes32 })),
 });
 
 export type Genesis = borsh.Infer<typeof genesisCodec>;
@@ -28,8 +31,10 @@ export function decodeGenesis(bytes: Uint8Array): Genesis {
   return borsh.decode(genesisCodec, bytes);
 }
 
-/** Throws `InputError` for a chain that this version cannot run: `genesis_chain_id`, `genesis_unsupported`. */
-export function checkGenesis({ chainId, params }: Genesis): void {
+/**
+ * Throws `InputError` for a chain that this version cannot run: `genesis_chain_id`, `genesis_unsupported`, `genesis_base`.
+ */
+export function checkGenesis({ chainId, params, balances, base }: Genesis): void {
   const { length } = new TextEncoder().encode(chainId);
   if (length === 0 || length > CHAIN_ID_SIZE_MAX) {
     throw new InputError("genesis_chain_id", `a chain id has 1 to ${CHAIN_ID_SIZE_MAX} bytes, this one ${length}`);
@@ -39,5 +44,13 @@ export function checkGenesis({ chainId, params }: Genesis): void {
     if (params[name] === known[name]) continue;
     const message = `the chain runs by ${name} ${params[name]}, this version of Lockstep knows ${known[name]}`;
     throw new InputError("genesis_unsupported", message, { hint: "Use the version of Lockstep that made the chain." });
+  }
+  if (base === null) return;
+  if (!params.development) {
+    throw new InputError("genesis_base", "only a development chain goes on from a block of another chain");
+  }
+  if (balances.length > 0) {
+    const message = `a chain that goes on from block ${base.height} of another begins with that block's balances`;
+    throw new InputError("genesis_base", message, { hint: "Leave the genesis without balances." });
   }
 }

@@ -4,7 +4,7 @@
  */
 import * as borsh from "../vm/borsh.ts";
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export const paramsCodec = borsh.struct({
   protocolVersion: borsh.u32,
@@ -22,6 +22,8 @@ export const paramsCodec = borsh.struct({
   uploadByteGas: borsh.safeU64,
   createGas: borsh.safeU64,
   callGas: borsh.safeU64,
+  /** Whether blocks may hold transactions that nobody signed, and edits of the state. */
+  development: borsh.bool,
 });
 
 export type Params = borsh.Infer<typeof paramsCodec>;
@@ -40,4 +42,5 @@ export const defaultParams: Params = {
   uploadByteGas: 950,
   createGas: 300_000,
   callGas: 50_000,
+  development: false,
 };

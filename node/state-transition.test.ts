@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { codeOf } from "../test/support/refusals.ts";
 import {
   floatModule,
   sampleContract,
@@ -17,6 +18,7 @@ import { blockHash, encodeBlock, encodeReceipt, type Receipt } from "./block.ts"
 import { Chain } from "./chain.ts";
 import { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
+import { checkGenesis, decodeGenesis, encodeGenesis } from "./genesis.ts";
 import { accountKey } from "./state/account.ts";
 import { type AppliedBlock, applyBlock, applyGenesis } from "./state-transition.ts";
 import type { Action, EncodedTransaction } from "./transaction.ts";
@@ -673,7 +675,7 @@ describe("genesis", () => {
     ["a supply that overflows", { balances: [alice, bob].map(({ address }) => ({ address, balance: 1n << 127n })) }],
     ["an empty chain id", { chainId: "" }],
     ["a chain id that is too long", { chainId: "x".repeat(33) }],
-    ["another protocol", { params: { ...params, protocolVersion: 2 } }],
+    ["another protocol", { params: { ...params, protocolVersion: 1 } }],
     ["another profile", { params: { ...params, profile: 2 } }],
     ["another gas schedule", { params: { ...params, schedule: 0 } }],
   ])("is refused with %s", async (_, part) => {
@@ -682,5 +684,31 @@ describe("genesis", () => {
       (error) => (error instanceof InputError ? error.code : String(error)),
     );
     expect(code).toMatch(/^genesis_/);
+  });
+
+  const base = { height: 7, blockHash: new Uint8Array(32).fill(7) };
+  const fork = { ...testGenesis, params: { ...params, development: true }, balances: [], base };
+
+  test("that goes on from another chain's block is a development chain's, without balances", () => {
+    expect(codeOf(() => checkGenesis(fork))).toBe("accepted");
+    expect(codeOf(() => checkGenesis({ ...fork, base: null }))).toBe("accepted");
+    expect(codeOf(() => checkGenesis({ ...fork, params }))).toBe("genesis_base");
+    expect(codeOf(() => checkGenesis({ ...fork, balances: testGenesis.balances }))).toBe("genesis_base");
+    expect(codeOf(() => checkGenesis({ ...fork, balances: testGenesis.balances, params }))).toBe("genesis_base");
+  });
+
+  test("that goes on from another chain's block has no block 0 of its own", () => {
+    expect(codeOf(() => applyGenesis(fork, genesisHash))).toBe("genesis_base");
+  });
+
+  test("comes back from its bytes, whatever it goes on from, and no other bytes are it", () => {
+    const encodings = [testGenesis, fork, { ...fork, base: null }, { ...fork, params }].map(encodeGenesis);
+    expect(new Set(encodings.map(hex)).size).toBe(4);
+    expect(decodeGenesis(encodings[0]!)).toEqual(testGenesis);
+    expect(decodeGenesis(encodings[1]!)).toEqual(fork);
+    for (const encoded of encodings) {
+      expect(codeOf(() => decodeGenesis(encoded.slice(0, -1)))).toBe("borsh_truncated");
+      expect(codeOf(() => decodeGenesis(Uint8Array.of(...encoded, 0)))).toBe("borsh_trailing");
+    }
   });
 });

@@ -2,26 +2,25 @@
  * The state transition: a block applied to a state. One pure function serves producing, importing and replaying.
  *
  *   applyBlock
- *     applyTransaction, for each
+ *     applyTransaction, for each; an edit goes its own way (`edits.ts`) after it was validated
  *       validate        may it be in a block at all? Invalid is no outcome: the transaction leaves no trace
  *       pre-execution   buy gas, count the nonce
  *       execution       the actions in order, all or none
  *       post-execution  return unused gas, pay the proposer, write the receipt
  *     tree update       the net changes become new tree nodes and the state root
  */
-import type { Engine, MessageResult, PreparedContract, RefusalReason } from "../vm/contract.ts";
+import type { Engine, MessageResult, RefusalReason } from "../vm/contract.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import { addressToText } from "./address.ts";
 import { type Block, blockHash, type Event, encodeReceipt, type Header, type Receipt, type Status } from "./block.ts";
 import type { ContractCache } from "./contract-cache.ts";
-import { hash } from "./crypto.ts";
+import { applyEdit, checkEdit, isEdit } from "./edits.ts";
 import type { Genesis } from "./genesis.ts";
 import { merkleRoot } from "./merkle.ts";
 import {
   callMessage,
   createMessage,
   createScope,
-  isStored,
   outermostFrame,
   readAccount,
   type TransactionScope,
@@ -29,10 +28,11 @@ import {
   writeAccount,
 } from "./message-call.ts";
 import type { Params } from "./params.ts";
-import { type Account, BALANCE_MAX, codeInfoKey, codeKey, encodeCodeInfo } from "./state/account.ts";
+import { type Account, BALANCE_MAX } from "./state/account.ts";
 import { Journal, type StateReader } from "./state/journal.ts";
 import { applyChanges, type Change, type NodeReader, type TreeUpdate } from "./state/tree.ts";
-import { type Action, CHAIN_ID_SIZE_MAX, type EncodedTransaction } from "./transaction.ts";
+import { storeCode } from "./stored-code.ts";
+import { type Action, CHAIN_ID_SIZE_MAX, type EncodedTransaction, InvalidTransaction } from "./transaction.ts";
 
 /** The state as of the parent block. */
 export interface State {
@@ -67,14 +67,6 @@ export interface InvalidInput {
   readonly index: number;
   readonly hash: Uint8Array;
   readonly error: InvalidTransaction;
-}
-
-/**
- * A transaction that may not be in this block. Only this keeps one out: whatever else goes wrong, a disk that cannot be read
- * included, is not the transaction's doing, and then there is no block.
- */
-export class InvalidTransaction extends InputError {
-  override readonly name = "InvalidTransaction";
 }
 
 /** What a block needs to know of its chain. */
@@ -131,8 +123,14 @@ export function applyBlock(rules: ChainRules, state: State, parent: Header, inpu
   return { block, receipts, encodedReceipts, transactionHashes, logs, invalid, changes, tree };
 }
 
-/** Block 0: the first balances, no transactions, and the genesis hash for a parent. */
+/**
+ * Block 0: the first balances, no transactions, and the genesis hash for a parent. Throws `InputError` `genesis_supply`, and
+ * `genesis_base` for a chain that has no block 0 of its own.
+ */
 export function applyGenesis(genesis: Genesis, genesisHash: Uint8Array): AppliedBlock {
+  if (genesis.base !== null) {
+    throw new InputError("genesis_base", `the chain begins with block ${genesis.base.height} of another chain`);
+  }
   const journal = new Journal({ get: () => undefined, scan: () => [].values() });
   let supply = 0n;
   for (const { address, balance } of genesis.balances) {
@@ -177,19 +175,21 @@ export function applyTransaction(
   rules: ChainRules,
   journal: Journal,
   environment: BlockEnvironment,
-  { transaction, encoded, hash: transactionHash }: EncodedTransaction,
+  entry: EncodedTransaction,
 ): AppliedTransaction {
+  const { transaction, encoded, hash: transactionHash } = entry;
   const { body } = transaction;
   const { sender, gasLimit, gasPrice } = body;
 
   const account = readAccount(journal, sender);
-  checkTransaction(rules, account, environment.height, { transaction, encoded, hash: transactionHash });
+  checkTransaction(rules, account, environment.height, entry);
   if (body.nonce > account.nonce) {
     throw new InvalidTransaction(
       "nonce_too_high",
       `nonce ${body.nonce}; the next of ${addressToText(sender)} is ${account.nonce}`,
     );
   }
+  if (isEdit(body, rules.params)) return { receipt: applyEdit(rules.contracts, journal, entry), logs: [] };
   if (gasLimit > environment.gasLeft) {
     throw new InvalidTransaction("block_full", `gas limit ${gasLimit}; the block has ${environment.gasLeft} left`);
   }
@@ -217,9 +217,9 @@ export function applyTransaction(
 
   const fee = BigInt(gasUsed) * gasPrice;
   const payer = readAccount(journal, sender);
-  writeAccount(journal, sender, { ...payer, balance: payer.balance + prepaid - fee });
+  writeAccount(journal, sender, credited(payer, prepaid - fee));
   const proposer = readAccount(journal, environment.proposer);
-  if (fee > 0n) writeAccount(journal, environment.proposer, { ...proposer, balance: proposer.balance + fee });
+  if (fee > 0n) writeAccount(journal, environment.proposer, credited(proposer, fee));
   const { status, actions, events } = executed;
   return { receipt: { transactionHash, status, gasUsed, fee, actions, events }, logs: scope.logs };
 }
@@ -232,8 +232,9 @@ export function checkTransaction(
   { chainId, params }: Pick<ChainRules, "chainId" | "params">,
   account: Account,
   height: number,
-  { transaction: { body }, encoded }: EncodedTransaction,
+  { transaction, encoded }: EncodedTransaction,
 ): void {
+  const { body } = transaction;
   const { sender, nonce, gasLimit, gasPrice, expiryHeight } = body;
   if (body.chainId !== chainId) {
     // A stranger's text: quoted, escaped and short.
@@ -255,6 +256,7 @@ export function checkTransaction(
       `nonce ${nonce} is used; the next of ${addressToText(sender)} is ${account.nonce}`,
     );
   }
+  if (isEdit(body, params)) return checkEdit(transaction, params);
   if (gasPrice < params.gasPriceMin) {
     throw new InvalidTransaction("gas_price_too_low", `gas price ${gasPrice}, at least ${params.gasPriceMin}`);
   }
@@ -276,6 +278,12 @@ export function checkTransaction(
       { hint: "Fund the account, or lower the gas limit." },
     );
   }
+}
+
+/** Gas comes back and fees are paid as far as they fit: only where balances are edited is there more than one can hold. */
+function credited(account: Account, amount: bigint): Account {
+  const balance = account.balance + amount;
+  return { ...account, balance: balance > BALANCE_MAX ? BALANCE_MAX : balance };
 }
 
 /** Gas for being in a block at all. */
@@ -302,6 +310,7 @@ function applyActions(
   const actions: Receipt["actions"][number][] = [];
   let gasLeft = gasLimit;
   for (const [index, action] of body.actions.entries()) {
+    assert(action.kind !== "edit", "edits are in no ordinary transaction");
     const createdCount = scope.created.length;
     const { outcome, gasUsed } = applyAction(params, scope, body, index, action, gasLeft);
     gasLeft -= gasUsed;
@@ -321,7 +330,7 @@ function applyAction(
   scope: TransactionScope,
   { sender, nonce }: EncodedTransaction["transaction"]["body"],
   index: number,
-  action: Action,
+  action: Exclude<Action, { readonly kind: "edit" }>,
   gasLimit: number,
 ): MessageResult {
   const base = { transfer: params.transferGas, upload: 0, create: params.createGas, call: params.callGas }[action.kind];
@@ -337,15 +346,8 @@ function applyAction(
       return failure === null ? succeed(new Uint8Array()) : refuse(failure);
     }
     case "upload": {
-      const codeHash = hash("code", action.code);
-      if (!isStored(journal, codeHash)) {
-        const contract = preparedCode(scope.contracts, codeHash, action.code);
-        if (contract === null) return refuse("InvalidCode");
-        const { codeSize: size, functionCount } = contract.summary;
-        journal.set(codeKey(codeHash), action.code);
-        journal.set(codeInfoKey(codeHash), encodeCodeInfo({ size, functionCount }));
-      }
-      return succeed(codeHash);
+      const codeHash = storeCode(journal, scope.contracts, action.code);
+      return codeHash instanceof InputError ? refuse("InvalidCode") : succeed(codeHash);
     }
     case "create": {
       const { codeHash, salt, args, value } = action;
@@ -357,15 +359,5 @@ function applyAction(
       const { contract, method, args, value } = action;
       return paid(callMessage(scope, { caller: sender, contract, method, args, value, frame }));
     }
-  }
-}
-
-/** Null for what is no contract. */
-function preparedCode(contracts: ContractCache, codeHash: Uint8Array, code: Uint8Array): PreparedContract | null {
-  try {
-    return contracts.prepare(codeHash, () => code);
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
   }
 }

@@ -9,13 +9,17 @@ import {
   ACTION_COUNT_MAX,
   type Action,
   decodeTransaction,
+  type EditChange,
   encodedTransaction,
   encodeTransaction,
+  isUnsigned,
   signingHash,
   signTransaction,
   TRANSACTION_SIZE_MAX,
   type Transaction,
   type TransactionBody,
+  UNSIGNED,
+  unsignedTransaction,
   verifiedTransaction,
 } from "./transaction.ts";
 
@@ -25,6 +29,13 @@ const bob = testAccount(2);
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const amount = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
 const args = fc.uint8Array({ maxLength: 20 });
+const changeArb: fc.Arbitrary<EditChange> = fc.oneof(
+  fc.record({ kind: fc.constant("balance" as const), address: bytes32, balance: amount }),
+  fc.record({ kind: fc.constant("credit" as const), address: bytes32, amount }),
+  fc.record({ kind: fc.constant("nonce" as const), address: bytes32, nonce: fc.maxSafeNat() }),
+  fc.record({ kind: fc.constant("code" as const), address: bytes32, code: fc.option(args) }),
+  fc.record({ kind: fc.constant("storage" as const), contract: bytes32, key: args, value: fc.option(args) }),
+);
 const actionArb: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ kind: fc.constant("transfer" as const), to: bytes32, amount }),
   fc.record({ kind: fc.constant("upload" as const), code: args }),
@@ -42,6 +53,7 @@ const actionArb: fc.Arbitrary<Action> = fc.oneof(
     args,
     value: amount,
   }),
+  fc.record({ kind: fc.constant("edit" as const), change: changeArb }),
 );
 const bodyArb: fc.Arbitrary<TransactionBody> = fc.record({
   chainId: fc.string({ unit: "grapheme", maxLength: 10 }),
@@ -64,6 +76,11 @@ const everything: readonly Action[] = [
   { kind: "create", codeHash: bob.address, salt: alice.address, args: Uint8Array.of(4), value: 6n },
   { kind: "create", codeHash: bob.address, salt: null, args: new Uint8Array(), value: 0n },
   { kind: "call", contract: bob.address, method: "größe", args: Uint8Array.of(7), value: 8n },
+  { kind: "edit", change: { kind: "balance", address: bob.address, balance: 9n } },
+  { kind: "edit", change: { kind: "credit", address: bob.address, amount: 10n } },
+  { kind: "edit", change: { kind: "nonce", address: bob.address, nonce: 11 } },
+  { kind: "edit", change: { kind: "code", address: bob.address, code: Uint8Array.of(12) } },
+  { kind: "edit", change: { kind: "storage", contract: bob.address, key: Uint8Array.of(13), value: null } },
 ];
 const sample = signed(alice, everything).encoded;
 
@@ -116,7 +133,7 @@ describe("a transaction's encoding", () => {
   const nonceAt = 4 + TEST_CHAIN_ID.length + 32;
   const countAt = nonceAt + 8 + 8 + 16 + 8;
   test.each([
-    ["an action of unknown kind", sample.with(countAt + 4, 4), "borsh_tag"],
+    ["an action of unknown kind", sample.with(countAt + 4, 5), "borsh_tag"],
     ["more actions than allowed", sample.with(countAt, ACTION_COUNT_MAX + 1), "borsh_length"],
     ["2^32 - 1 actions", sample.slice().fill(0xff, countAt, countAt + 4), "borsh_length"],
     ["a nonce above 2^53", sample.with(nonceAt + 7, 1), "borsh_range"],
@@ -203,5 +220,44 @@ describe("a transaction's signature", () => {
   test("is not made with a key that is not the sender's", () => {
     const { body } = encodedTransaction(sample).transaction;
     expect(codeOf(() => signTransaction(body, bob.secretKey))).toBe("wrong_key");
+  });
+});
+
+describe("an unsigned transaction", () => {
+  const { body, signature } = encodedTransaction(sample).transaction;
+  const development = { development: true };
+  const withSignature = (bytes: Uint8Array, sender = alice.address) =>
+    encodeTransaction({ body: { ...body, sender }, signature: bytes });
+
+  test("is told by 64 zero bytes, and by nothing near them", () => {
+    expect(isUnsigned(unsignedTransaction(body))).toBe(true);
+    expect(isUnsigned({ body, signature })).toBe(false);
+    for (let at = 0; at < 64; at++) expect(isUnsigned({ body, signature: UNSIGNED.with(at, 1) })).toBe(false);
+  });
+
+  test("of whomever may be on a development chain, and on no other", () => {
+    for (const sender of [alice.address, bob.address, hash("contract", alice.address), ...smallOrderKeys]) {
+      const encoded = encodeTransaction(unsignedTransaction({ ...body, sender }));
+      expect(verifiedTransaction(encoded, development)).toEqual(encodedTransaction(encoded));
+      expect(codeOf(() => verifiedTransaction(encoded, { development: false }))).toMatch(
+        /^(bad_signature|sender_invalid)$/,
+      );
+      expect(codeOf(() => verifiedTransaction(encoded))).toMatch(/^(bad_signature|sender_invalid)$/);
+    }
+  });
+
+  test("is the only one that a development chain takes without the sender's signature", () => {
+    expect(codeOf(() => verifiedTransaction(sample, development))).toBe("accepted");
+    for (let at = 0; at < 64; at++) {
+      const forged = [withSignature(UNSIGNED.with(at, 1)), withSignature(signature.with(at, signature[at]! ^ 1))];
+      for (const encoded of forged)
+        expect(codeOf(() => verifiedTransaction(encoded, development))).toBe("bad_signature");
+    }
+    expect(codeOf(() => verifiedTransaction(withSignature(signature, bob.address), development))).toBe("bad_signature");
+    for (const sender of smallOrderKeys) {
+      // By ZIP-215 this is a signature of each of them, and the zero address is one of them.
+      const forged = withSignature(Uint8Array.of(1, ...new Uint8Array(63)), sender);
+      expect(codeOf(() => verifiedTransaction(forged, development))).toBe("sender_invalid");
+    }
   });
 });

@@ -4,7 +4,9 @@ import { call, FakeNode, noHash, transaction, transactionWith, upload } from "..
 import { problemsOf } from "../../test/support/rpc-schema.ts";
 import { InputError } from "../../vm/errors.ts";
 import { addressToText } from "../address.ts";
-import type { SubscriptionEvent } from "./api.ts";
+import { hash } from "../crypto.ts";
+import type { EditChange } from "../transaction.ts";
+import type { EditChangeJson, SubscriptionEvent } from "./api.ts";
 import {
   blockToJson,
   droppedToJson,
@@ -17,8 +19,9 @@ import {
   receiptToJson,
   statusToJson,
   toHex,
+  transactionToJson,
 } from "./json.ts";
-import { subscriptionEvent } from "./types.ts";
+import { subscriptionEvent, transaction as transactionSchema } from "./types.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -95,6 +98,50 @@ test("an event stands as in its receipt, with where it is", () => {
     blockHash: toHex(noHash),
     cursor: "5-2-1",
   });
+});
+
+test("an edit is told with all that it sets, code as hash and size", async () => {
+  const node = new FakeNode();
+  const address = new Uint8Array(32).fill(7);
+  const text = addressToText(address);
+  const code = Uint8Array.of(1, 2, 3);
+  const codeJson = { codeHash: toHex(hash("code", code)), codeSize: 3 };
+  const told: [EditChange, EditChangeJson][] = [
+    [
+      { kind: "balance", address, balance: (1n << 128n) - 1n },
+      { kind: "balance", address: text, balance: "340282366920938463463374607431768211455" },
+    ],
+    [
+      { kind: "credit", address, amount: 5n },
+      { kind: "credit", address: text, amount: "5" },
+    ],
+    [
+      { kind: "nonce", address, nonce: 9 },
+      { kind: "nonce", address: text, nonce: 9 },
+    ],
+    [
+      { kind: "code", address, code },
+      { kind: "code", address: text, code: codeJson },
+    ],
+    [
+      { kind: "code", address, code: null },
+      { kind: "code", address: text, code: null },
+    ],
+    [
+      { kind: "storage", contract: address, key: Uint8Array.of(1), value: Uint8Array.of(2) },
+      { kind: "storage", contract: text, key: "0x01", value: "0x02" },
+    ],
+    [
+      { kind: "storage", contract: address, key: Uint8Array.of(1), value: null },
+      { kind: "storage", contract: text, key: "0x01", value: null },
+    ],
+  ];
+  const actions = told.map(([change]) => ({ kind: "edit", change }) as const);
+  const json = transactionToJson(await node.submitAndWait(transactionWith({ nonce: 1 }, ...actions)));
+  expect(json.actions).toEqual(told.map(([, change]) => ({ kind: "edit", change })));
+  expect(problemsOf(transactionSchema.json, JSON.parse(JSON.stringify(json)))).toBeNull();
+  const lost = { ...json, actions: [{ kind: "edit", change: { kind: "balance", address: text } }] };
+  expect(problemsOf(transactionSchema.json, lost)).not.toBeNull();
 });
 
 test("a waiting transaction is told without its arguments and its code", () => {

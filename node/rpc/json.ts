@@ -8,10 +8,11 @@ import type { Outcome } from "../../vm/outcome.ts";
 import { addressToText } from "../address.ts";
 import type { Event, Receipt, Status } from "../block.ts";
 import { hash } from "../crypto.ts";
-import type { Action } from "../transaction.ts";
+import type { Action, EditChange } from "../transaction.ts";
 import type {
   ActionJson,
   BlockJson,
+  EditChangeJson,
   EventJson,
   Hex,
   IncludedReceiptJson,
@@ -174,7 +175,7 @@ function actionToJson(action: Action): ActionJson {
     case "transfer":
       return { kind: "transfer", to: addressToText(action.to), amount: String(action.amount) };
     case "upload":
-      return { kind: "upload", codeHash: toHex(hash("code", action.code)), codeSize: action.code.length };
+      return { kind: "upload", ...codeToJson(action.code) };
     case "create":
       return {
         kind: "create",
@@ -191,7 +192,37 @@ function actionToJson(action: Action): ActionJson {
         args: toHex(action.args),
         value: String(action.value),
       };
+    case "edit":
+      return { kind: "edit", change: editChangeToJson(action.change) };
   }
+}
+
+function editChangeToJson(change: EditChange): EditChangeJson {
+  switch (change.kind) {
+    case "balance":
+      return { kind: "balance", address: addressToText(change.address), balance: String(change.balance) };
+    case "credit":
+      return { kind: "credit", address: addressToText(change.address), amount: String(change.amount) };
+    case "nonce":
+      return { kind: "nonce", address: addressToText(change.address), nonce: change.nonce };
+    case "code": {
+      const { address, code } = change;
+      return { kind: "code", address: addressToText(address), code: code === null ? null : codeToJson(code) };
+    }
+    case "storage":
+      return {
+        kind: "storage",
+        contract: addressToText(change.contract),
+        key: toHex(change.key),
+        value: change.value === null ? null : toHex(change.value),
+      };
+    case "upload":
+      return { kind: "upload", ...codeToJson(change.code) };
+  }
+}
+
+function codeToJson(code: Uint8Array): { readonly codeHash: Hex; readonly codeSize: number } {
+  return { codeHash: toHex(hash("code", code)), codeSize: code.length };
 }
 
 /** A protobuf message in protobuf's own JSON, where bytes are base64 and an absent message is left out. */

@@ -144,6 +144,41 @@ export type EventJson = JsonOf<typeof event>;
 
 // Transactions.
 
+const codeFields = {
+  codeHash: field(hash, "The code's hash; `contract_code` has the bytes."),
+  codeSize: field(count, "Bytes."),
+};
+
+export const editChange = define(
+  "EditChange",
+  kinds({
+    balance: variant("Sets a balance.", {
+      address: field(address, "Whose."),
+      balance: field(amount, "What it has from then on."),
+    }),
+    credit: variant("Adds to a balance.", {
+      address: field(address, "Whose."),
+      amount: field(amount, "How much."),
+    }),
+    nonce: variant("Sets a nonce, which never decreases.", {
+      address: field(address, "Whose."),
+      nonce: field(count, "That of the account's next transaction."),
+    }),
+    code: variant("Gives an account other code, and runs none of it.", {
+      address: field(address, "Whose."),
+      code: field(orNull(object(codeFields)), "Null takes its code from it; what it has stored stays."),
+    }),
+    storage: variant("Sets a storage entry of a contract.", {
+      contract: field(address, "Whose entry."),
+      key: field(hex, "The entry's key within the contract."),
+      value: field(orNull(hex), "The value; null removes the entry."),
+    }),
+    upload: variant("Stores code.", codeFields),
+  }),
+);
+/** What an edit does to the state. */
+export type EditChangeJson = JsonOf<typeof editChange>;
+
 export const action = define(
   "Action",
   kinds({
@@ -151,10 +186,7 @@ export const action = define(
       to: field(address, "Who gets it."),
       amount: field(amount, "How much."),
     }),
-    upload: variant("Stores a module under the hash of its bytes.", {
-      codeHash: field(hash, "The code's hash; `contract_code` has the bytes."),
-      codeSize: field(count, "Bytes."),
-    }),
+    upload: variant("Stores a module under the hash of its bytes.", codeFields),
     create: variant("Creates a contract from stored code and runs its `init`.", {
       codeHash: field(hash, "The code."),
       salt: field(orNull(hash), "Decides the address together with sender and code; null when the nonce does."),
@@ -167,12 +199,15 @@ export const action = define(
       args: field(hex, "The arguments as borsh."),
       value: field(amount, "What the contract is given."),
     }),
+    edit: variant("Changes the state by its developer's decree; on development chains alone.", {
+      change: field(editChange, "How."),
+    }),
   }),
 );
 export type ActionJson = JsonOf<typeof action>;
 
 const bodyFields = {
-  sender: field(address, "Who signed it and pays."),
+  sender: field(address, "Who signed it, unless it is unsigned, and pays; the zero address for edits."),
   nonce: field(count, "How many transactions of the sender come before it."),
   gasLimit: field(count, "The most gas it may use."),
   gasPrice: field(amount, "The fee for one gas."),
@@ -186,7 +221,7 @@ export const transaction = define(
     chainId: field(string, "The chain it is for."),
     ...bodyFields,
     actions: field(listOf(action), "In order; all or none of them take effect."),
-    signature: field(hex, "Ed25519, 64 bytes."),
+    signature: field(hex, "Ed25519, 64 bytes; all are zero when nobody signed, as may be on development chains."),
     ...placeFields,
   }),
 );
@@ -196,7 +231,10 @@ export type TransactionJson = JsonOf<typeof transaction>;
 const pooledFields = {
   hash: field(hash, "Its name."),
   ...bodyFields,
-  actions: field(listOf(oneOf(["transfer", "upload", "create", "call"])), "The kinds of its actions, in order."),
+  actions: field(
+    listOf(oneOf(["transfer", "upload", "create", "call", "edit"])),
+    "The kinds of its actions, in order.",
+  ),
   size: field(count, "Bytes of its encoding."),
   isReady: field(boolean, "Whether the next block could take it: no earlier nonce is missing."),
   admittedAt: field(count, "When the node took it in, in milliseconds since 1970."),

@@ -13,7 +13,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import * as borsh from "../../vm/borsh.ts";
 import { InputError } from "../../vm/errors.ts";
-import { storageError } from "./database.ts";
+import { storageError } from "./level-database.ts";
 
 const recordCodec = borsh.union({
   genesis: borsh.struct({ genesis: borsh.bytes }),
@@ -28,7 +28,8 @@ const payloadCodec = borsh.vec(recordCodec);
 export type DumpRecord = borsh.Infer<typeof recordCodec>;
 
 const MAGIC = new TextEncoder().encode("LOCKDUMP");
-const DUMP_VERSION = 1;
+/** Changes with the encoding of what is in a dump: the genesis, blocks, receipts and the state's entries. */
+const DUMP_VERSION = 2;
 const HASH_SIZE = 32;
 /** A chunk is closed by the record that brings it here. */
 const CHUNK_SIZE = 256 * 1024;

@@ -4,6 +4,7 @@
  *     00 "format" | "genesis" | "head"     what this folder is, and where the chain stands
  *     00 "lowest"                          the lowest height whose state is kept; absent while all are
  *     00 "rollback"                        where the head is on its way to; absent while it is not
+ *     00 "whole"                           of a chain with a base: all of the base's state is in the flat view
  *     01 height                            block
  *     02 block hash                        height
  *     03 transaction hash                  height, index
@@ -24,7 +25,7 @@ import { nameOf } from "../name-of.ts";
 import type { AppliedBlock } from "../state-transition.ts";
 
 /** Changes with the layout above. A folder of another format is refused, never misread. */
-export const FORMAT = "lockstep-3";
+export const FORMAT = "lockstep-4";
 
 export const space = {
   meta: 0x00,
@@ -40,7 +41,7 @@ export const space = {
   flat: 0x12,
 } as const;
 
-export type MetaName = "format" | "genesis" | "head" | "lowest" | "rollback";
+export type MetaName = "format" | "genesis" | "head" | "lowest" | "rollback" | "whole";
 
 interface Put {
   readonly type: "put";
@@ -69,6 +70,7 @@ const metaKeys: Readonly<Record<MetaName, Uint8Array>> = {
   head: join(space.meta, text("head")),
   lowest: join(space.meta, text("lowest")),
   rollback: join(space.meta, text("rollback")),
+  whole: join(space.meta, text("whole")),
 };
 
 /** A name may be long, and what is found by it is compared with it: a part of its hash is key enough. */
@@ -173,7 +175,7 @@ export function recordOperations(
 }
 
 /** What stands under a key that says it all. */
-const NOTHING = new Uint8Array();
+export const NOTHING = new Uint8Array();
 
 /** What finds a block's events: one record for the block, for each contract and for each name, however many events it has. */
 export function eventRecords(

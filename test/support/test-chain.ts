@@ -28,6 +28,7 @@ export const testGenesis: Genesis = {
   params: { ...defaultParams, blockGasLimit: 100_000_000 },
   proposer,
   balances: [alice, bob].map(({ address }) => ({ address, balance: TEST_BALANCE })),
+  base: null,
 };
 
 /** A new folder that goes away with the test. */
