@@ -2,14 +2,11 @@
  * The single writer of a chain: makes or follows blocks on top of the head and commits each with one batch. Views and
  * simulations (`views.ts`) leave nothing behind, so other threads may have a chain of their own for them beside the writer's.
  */
-import { equalBytes } from "../vm/borsh.ts";
 import type { Engine } from "../vm/contract.ts";
-import { assert } from "../vm/errors.ts";
 import type { Header } from "./block.ts";
 import { ContractCache } from "./contract-cache.ts";
 import { hash } from "./crypto.ts";
 import type { SimulationResult, ViewRequest, ViewResult } from "./rpc/service.ts";
-import { Snapshots } from "./snapshots.ts";
 import { type AppliedBlock, applyBlock, type BlockInput, type ChainRules } from "./state-transition.ts";
 import type { Store } from "./store.ts";
 import { runSimulation, runView, type StateAfter } from "./views.ts";
@@ -18,7 +15,6 @@ export class Chain {
   readonly #store: Store;
   readonly #rules: ChainRules;
   #head: Header;
-  readonly #snapshots = new Snapshots();
 
   /** Either engine gives the same chain. */
   constructor(store: Store, engine: Engine = "jit") {
@@ -56,26 +52,12 @@ export class Chain {
   }
 
   /**
-   * Takes back the blocks above `height`, and the snapshots of states above it. Throws `InputError`: `height_pruned`,
-   * `height_unknown`, and what storage throws; opened again, the store then stands at `height`, or no block was taken back.
+   * Takes back the blocks above `height`. Throws `InputError`: `height_pruned`, `height_unknown`, `height_before_base`, and what
+   * storage throws; opened again, the store then stands at `height`, or no block was taken back.
    */
   async rollback(height: number): Promise<void> {
     await this.#store.rollback(height);
-    this.#snapshots.dropAbove(height);
     this.reload();
-  }
-
-  /** Remembers where the chain stands, at no cost. Throws `InputError` `too_many_snapshots`. */
-  snapshot(): number {
-    return this.#snapshots.take(this.#head);
-  }
-
-  /** Goes back to a snapshot, which stays; later ones go. Throws `InputError`: `snapshot_unknown`, and what `rollback` throws. */
-  async revert(id: number): Promise<void> {
-    const { height, stateRoot } = this.#snapshots.get(id);
-    await this.rollback(height);
-    this.#snapshots.dropAfter(id);
-    assert(equalBytes(this.#head.stateRoot, stateRoot), "a snapshot is of the chain it was taken from");
   }
 
   /** Forgets old state, a step at a time: `Store.prune`. */

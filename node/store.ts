@@ -1,33 +1,25 @@
 /**
- * The chain on LevelDB: one folder, one key space (`storage/layout.ts`), one atomic batch a block.
+ * The chain on LevelDB: one folder, one key space (`storage/layout.ts`), one atomic batch a block. Or the same in memory.
  *
  * Whatever a block changes stands in its batch, with the head pointer: after a kill at any moment the folder holds a whole
  * number of blocks. Reads are synchronous. Of the state, the head's is read from the flat view, and that of any height that
- * is kept from the tree.
+ * is kept from the tree. A chain that goes on from another's block reads what it has not changed from that block's tree, of
+ * which nodes may be missing until they are fetched: `StateMissing`.
  */
-import { realpathSync } from "node:fs";
 import { equalBytes } from "../vm/borsh.ts";
-import { assert, Fault, InputError } from "../vm/errors.ts";
+import { assert, InputError } from "../vm/errors.ts";
 import { type Block, decodeBlock, decodeReceipt, type Header, headerOfBlock, type Receipt } from "./block.ts";
+import type { ClaimedBlock } from "./claimed-block.ts";
 import { hash } from "./crypto.ts";
 import { checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
 import type { EventPage, EventQuery } from "./rpc/service.ts";
-import { ScanThread } from "./scan-thread.ts";
 import type { ScannedState, StateReader } from "./state/journal.ts";
-import { type NodeReader, readValue } from "./state/tree.ts";
+import { type NodeReader, readValue, type StoredNode } from "./state/tree.ts";
 import type { TreeNode } from "./state/tree-node.ts";
+import { StateMissing } from "./state-missing.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
-import {
-  type Database,
-  hasRoom,
-  holdsChain,
-  noChain,
-  openDatabase,
-  plain,
-  read,
-  storageError,
-  write,
-} from "./storage/database.ts";
+import { assertOfBase, baseOperations, flatBatches, type Leaves, missingNode } from "./storage/base.ts";
+import type { Database, RecordReader } from "./storage/database.ts";
 import { findEvents } from "./storage/events.ts";
 import {
   blockOperations,
@@ -35,6 +27,7 @@ import {
   FORMAT,
   heightBytes,
   keys,
+  NOTHING,
   type Operation,
   type Position,
   put,
@@ -42,6 +35,8 @@ import {
   readPosition,
   text,
 } from "./storage/layout.ts";
+import { hasRoom, holdsChain, noChain, openDatabase } from "./storage/level-database.ts";
+import { MemoryDatabase } from "./storage/memory-database.ts";
 import { pruneStep } from "./storage/prune.ts";
 import { undoOperations } from "./storage/rollback.ts";
 
@@ -60,24 +55,28 @@ export interface HeldState {
   close(): void;
 }
 
+/** Where a chain in memory is, in words. */
+const IN_MEMORY = "memory";
+
 export class Store implements State {
   readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
   readonly flat: StateReader = {
-    get: (key) => this.#get(keys.flat(key)),
+    get: (key) => this.#stateOf(this.#database, this.nodes, key),
     scan: (from, to, reverse) => this.#scan(from, to, reverse),
   };
   readonly nodes: NodeReader = {
-    getNode: (key) => this.#get(keys.node(key)),
+    getNode: (key, path) => this.#database.get(keys.node(key)) ?? missingNode(this.genesis, key, path),
     rootNode: (version) => (this.#top?.version === version ? this.#top.rootNode : undefined),
   };
-  /** The folder's one true path. */
+  /** The folder's one true path, or `memory`. */
   readonly location: string;
-  readonly #directory: string;
+  /** Null in memory. */
+  readonly #directory: string | null;
   readonly #durability: Durability;
   #database: Database;
   /** A record that was cut short ends LevelDB's log: what came behind it would be lost. So nothing does until `reopen`. */
-  #writeFailure: InputError | undefined;
+  #writeFailure: unknown;
   /**
    * The upper tree of the block that was committed last. What a block undid may be there again under the same heights and
    * hashes and yet refer to other nodes, so nothing of it outlives a rollback, ours or another's while the folder was let go.
@@ -85,38 +84,34 @@ export class Store implements State {
   #top: { readonly version: number; readonly rootNode: TreeNode } | undefined;
   /** Where the stale index begins to hold something; nothing is ever put before it. */
   #pruneFrom: Uint8Array | undefined;
-  /** From the first scan on; most threads that read never scan. */
-  #scanThread: ScanThread | undefined;
 
-  private constructor(directory: string, durability: Durability, database: Database, genesis: Genesis) {
-    this.location = realpathSync(directory);
-    this.#directory = directory;
+  private constructor(place: Place, durability: Durability, genesis: Genesis) {
+    this.location = place.location;
+    this.#directory = place.directory;
     this.#durability = durability;
-    this.#database = database;
+    this.#database = place.database;
     this.genesis = genesis;
     this.genesisHash = hash("genesis", encodeGenesis(genesis));
   }
 
   /**
-   * Opens a folder. An existing chain keeps its own genesis; without one, the folder begins with `genesis`.
-   * A rollback that was interrupted is finished first. Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`, `genesis_*`.
+   * Opens a folder. An existing chain keeps its own genesis; without one, the folder begins with `genesis`, and where that has
+   * a base, with that block. A rollback that was interrupted is finished first.
+   * Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`, `genesis_*`, `fork_block_invalid`.
    */
-  static async open(directory: string, options: { genesis?: Genesis; durability?: Durability } = {}): Promise<Store> {
+  static async open(
+    directory: string,
+    options: { genesis?: Genesis; base?: ClaimedBlock; durability?: Durability } = {},
+  ): Promise<Store> {
     const database = await openDatabase(directory, options.genesis !== undefined);
-    const durability = options.durability ?? "os";
     try {
       const isNew = !(await holdsChain(database, directory));
       const genesis = isNew ? options.genesis : storedGenesis(database);
       if (genesis === undefined) throw noChain(directory);
       checkGenesis(genesis);
-      const store = new Store(directory, durability, database, genesis);
-      if (isNew) {
-        await store.#write([
-          put(keys.meta("format"), text(FORMAT)),
-          put(keys.meta("genesis"), encodeGenesis(genesis)),
-          ...blockOperations(applyGenesis(genesis, store.genesisHash)),
-        ]);
-      }
+      const place = { directory, location: database.location, database };
+      const store = new Store(place, options.durability ?? "os", genesis);
+      if (isNew) await store.#write(store.#firstOperations(options.base));
       await store.#finishRollback();
       return store;
     } catch (error) {
@@ -125,33 +120,41 @@ export class Store implements State {
     }
   }
 
-  /** Opens again after `close`. */
+  /** A new chain without a folder, which ends with the process. Throws `InputError`: `genesis_*`, `fork_block_invalid`. */
+  static inMemory(genesis: Genesis, base?: ClaimedBlock): Store {
+    checkGenesis(genesis);
+    const database = new MemoryDatabase();
+    const store = new Store({ directory: null, location: IN_MEMORY, database }, "os", genesis);
+    database.apply(store.#firstOperations(base));
+    return store;
+  }
+
+  /** Opens the folder again after `close`. */
   async reopen(): Promise<void> {
+    assert(this.#directory !== null, "a chain in memory ends when it is closed");
     this.#database = await openDatabase(this.#directory, false);
     this.#writeFailure = undefined;
     this.#top = undefined;
     await this.#finishRollback();
   }
 
-  async close(): Promise<void> {
-    await this.#scanThread?.close();
-    this.#scanThread = undefined;
-    await this.#database.close();
+  close(): Promise<void> {
+    return this.#database.close();
   }
 
   /** Whether the folder can be opened again. Asked before what can still be read is given up for what perhaps cannot. */
   hasRoom(): boolean {
-    return hasRoom(this.#directory);
+    return this.#directory === null || hasRoom(this.#directory);
   }
 
   get headHeight(): number {
-    const encoded = this.#get(keys.meta("head"));
+    const encoded = this.#database.get(keys.meta("head"));
     assert(encoded !== undefined, "the folder has no head");
     return readHeight(encoded);
   }
 
   block(height: number): Block | undefined {
-    const encoded = this.#get(keys.block(height));
+    const encoded = this.#database.get(keys.block(height));
     return encoded && decodeBlock(encoded);
   }
 
@@ -164,25 +167,25 @@ export class Store implements State {
 
   /** Of the block at a height that exists. */
   header(height: number): Header {
-    const encoded = this.#get(keys.block(height));
+    const encoded = this.#database.get(keys.block(height));
     assert(encoded !== undefined, `block ${height} is missing`);
     return headerOfBlock(encoded);
   }
 
   /** A block and its receipts as they are stored, unread. */
   rawBlock(height: number): { readonly block: Uint8Array; readonly receipts: readonly Uint8Array[] } | undefined {
-    const block = this.#get(keys.block(height));
+    const block = this.#database.get(keys.block(height));
     if (block === undefined) return undefined;
     const receipts: Uint8Array[] = [];
     for (;;) {
-      const receipt = this.#get(keys.receipt(height, receipts.length));
+      const receipt = this.#database.get(keys.receipt(height, receipts.length));
       if (receipt === undefined) return { block, receipts };
       receipts.push(receipt);
     }
   }
 
   receipt(height: number, index: number): Receipt | undefined {
-    const encoded = this.#get(keys.receipt(height, index));
+    const encoded = this.#database.get(keys.receipt(height, index));
     return encoded && decodeReceipt(encoded);
   }
 
@@ -197,16 +200,16 @@ export class Store implements State {
 
   /** As `findEvents`; only blocks up to `headHeight` are known. */
   events(query: EventQuery, headHeight: number): Promise<EventPage> {
-    return this.#guard(findEvents(this.#database, query, headHeight));
+    return findEvents(this.#database, query, headHeight);
   }
 
   heightOf(hashOfBlock: Uint8Array): number | undefined {
-    const encoded = this.#get(keys.blockHash(hashOfBlock));
+    const encoded = this.#database.get(keys.blockHash(hashOfBlock));
     return encoded && readHeight(encoded);
   }
 
   transactionPosition(transactionHash: Uint8Array): Position | undefined {
-    const encoded = this.#get(keys.transaction(transactionHash));
+    const encoded = this.#database.get(keys.transaction(transactionHash));
     return encoded && readPosition(encoded);
   }
 
@@ -215,26 +218,20 @@ export class Store implements State {
     // Nobody else writes, so after a commit of our own the head is known.
     const headHeight = this.#top?.version ?? this.headHeight;
     assert(applied.block.header.height === headHeight + 1, "a block goes on top of the head");
-    // The scan thread cannot see to this alone: why, `scan-worker.ts` says.
-    const slow = this.#scanThread?.takeSlowRange() ?? null;
-    const operations = function* () {
-      yield* blockOperations(applied);
-      if (slow !== null) yield* [del(slow.start), del(slow.end)];
-    };
-    await this.#write(operations());
+    await this.#write(blockOperations(applied));
     this.#top = { version: applied.block.header.height, rootNode: applied.tree.rootNode };
-    if (slow !== null) this.#scanThread?.compact(slow);
   }
 
-  /** The lowest height whose state is kept: 0 unless the chain was pruned, or began with a dump. */
+  /** The lowest height whose state is kept: 0 unless the chain was pruned, or began with a dump or another's block. */
   get lowestHeight(): number {
-    const encoded = this.#get(keys.meta("lowest"));
+    const encoded = this.#database.get(keys.meta("lowest"));
     return encoded === undefined ? 0 : readHeight(encoded);
   }
 
   /**
    * The state as the block at `height` left it, key by key; scans are for the head alone, for the tree has no order.
-   * Throws `InputError`, also later, when the height is pruned meanwhile: `height_pruned`, `height_unknown`, `scan_of_history`.
+   * Throws `InputError`, also later, when the height is pruned meanwhile: `height_pruned`, `height_unknown`,
+   * `height_before_base`, `scan_of_history`.
    */
   stateAt(height: number): StateReader {
     const nodes = this.nodesAt(height);
@@ -252,17 +249,12 @@ export class Store implements State {
   /** The state at the head, held still while other threads write. Whoever takes it closes it. */
   snapshot(): HeldState {
     const snapshot = this.#database.snapshot();
-    const options = { snapshot };
-    const get = (key: Uint8Array): Uint8Array | undefined => {
-      try {
-        const value = this.#database.getSync(key, options);
-        return value && plain(value);
-      } catch (error) {
-        throw storageError(error, this.#directory);
-      }
+    const height = readHeight(snapshot.get(keys.meta("head"))!);
+    const header = headerOfBlock(snapshot.get(keys.block(height))!);
+    // A node of the base may have been fetched since.
+    const nodes: NodeReader = {
+      getNode: (key, path) => snapshot.get(keys.node(key)) ?? this.nodes.getNode(key, path),
     };
-    const height = readHeight(get(keys.meta("head"))!);
-    const header = headerOfBlock(get(keys.block(height))!);
     let hasScanned = false;
     const scan: StateReader["scan"] = (from, to, reverse) => {
       hasScanned = true;
@@ -270,7 +262,7 @@ export class Store implements State {
     };
     return {
       header,
-      state: { get: (key) => get(keys.flat(key)), scan },
+      state: { get: (key) => this.#stateOf(snapshot, nodes, key), scan },
       checkStill: () => {
         // Scans go through a thread that holds nothing still.
         if (!hasScanned || (this.headHeight === height && equalBytes(this.header(height).stateRoot, header.stateRoot)))
@@ -281,20 +273,27 @@ export class Store implements State {
     };
   }
 
-  /** The nodes that the root of `height` reaches. Throws `height_pruned` and `height_unknown`, now and when one is missing. */
+  /** The nodes that the root of `height` reaches. Throws as `stateAt` does, now and when one is missing. */
   nodesAt(height: number): NodeReader {
     this.#checkKept(height);
     return {
-      getNode: (key) => {
-        const node = this.nodes.getNode(key);
-        if (node === undefined) this.#checkKept(height);
-        return node;
+      getNode: (key, path) => {
+        const node = this.#database.get(keys.node(key));
+        if (node !== undefined) return node;
+        this.#checkKept(height);
+        return missingNode(this.genesis, key, path);
       },
     };
   }
 
   #checkKept(height: number): void {
     const { headHeight, lowestHeight } = this;
+    const baseHeight = this.genesis.base?.height ?? 0;
+    if (Number.isSafeInteger(height) && height >= 0 && height < baseHeight) {
+      throw new InputError("height_before_base", `the chain goes on from block ${baseHeight} of another chain`, {
+        hint: `The chain it was forked from has height ${height}; here the lowest is ${lowestHeight}.`,
+      });
+    }
     if (!Number.isSafeInteger(height) || height < 0 || height > headHeight) {
       throw new InputError("height_unknown", `there is no block ${height} yet; the head is ${headHeight}`, {
         hint: `Name a height from ${lowestHeight} to ${headHeight}.`,
@@ -314,7 +313,7 @@ export class Store implements State {
   /**
    * Takes back the blocks above `height`, of which the folder keeps no trace; it then equals one that never went further.
    * One batch for each block: the target stands in the first, and opening the folder finishes what a kill interrupted.
-   * Throws `InputError`: `height_pruned`, `height_unknown`.
+   * Throws `InputError`: `height_pruned`, `height_unknown`, `height_before_base`.
    */
   async rollback(height: number): Promise<void> {
     this.#checkKept(height);
@@ -326,12 +325,12 @@ export class Store implements State {
     for (let height = this.headHeight; height > target; height--) {
       const isLast = height === target + 1;
       const mark = isLast ? del(keys.meta("rollback")) : put(keys.meta("rollback"), heightBytes(target));
-      await this.#write([...(await this.#guard(undoOperations(this.#database, height))), mark]);
+      await this.#write([...(await undoOperations(this.#database, height)), mark]);
     }
   }
 
   async #finishRollback(): Promise<void> {
-    const target = this.#get(keys.meta("rollback"));
+    const target = this.#database.get(keys.meta("rollback"));
     if (target !== undefined) await this.#undoTo(readHeight(target));
   }
 
@@ -344,7 +343,7 @@ export class Store implements State {
     const before = this.lowestHeight;
     const lowest = Math.max(before, this.headHeight - rootCount + 1);
     if (lowest === 0) return true;
-    const { operations, isLast, next } = await this.#guard(pruneStep(this.#database, lowest, limit, this.#pruneFrom));
+    const { operations, isLast, next } = await pruneStep(this.#database, lowest, limit, this.#pruneFrom);
     const mark = lowest === before ? [] : [put(keys.meta("lowest"), heightBytes(lowest))];
     // A power failure may bring back what was forgotten, and then it is forgotten again.
     if (operations.length + mark.length > 0) await this.#write([...mark, ...operations], false);
@@ -352,50 +351,87 @@ export class Store implements State {
     return isLast;
   }
 
+  /** Whether all of the state is here, so that keys can be listed; always, but for a chain with a base. */
+  get isWhole(): boolean {
+    return this.genesis.base === null || this.#database.get(keys.meta("whole")) !== undefined;
+  }
+
+  /**
+   * Keeps nodes of the base's tree, which the caller has verified; of any number of them, in any order. Nothing that a block of
+   * this chain wrote is among them.
+   */
+  async putNodes(nodes: readonly StoredNode[]): Promise<void> {
+    assertOfBase(this.genesis, nodes);
+    // What a power failure takes is fetched again.
+    await this.#write(
+      nodes.map(({ key, bytes }) => put(keys.node(key), bytes)),
+      false,
+    );
+  }
+
+  /**
+   * Completes the flat view with the entries of the base's state, which are all there and verified; keys that blocks of this
+   * chain have changed are not touched. No block is committed or taken back meanwhile. May be stopped and done again.
+   */
+  async setWhole(leaves: Leaves): Promise<void> {
+    const head = this.headHeight;
+    for await (const batch of flatBatches(this.genesis, this.nodes, head, leaves)) {
+      assert(this.headHeight === head, "the chain stands still while its flat view is completed");
+      await this.#write(batch, false);
+    }
+    await this.#write([put(keys.meta("whole"), NOTHING)]);
+  }
+
+  #firstOperations(base: ClaimedBlock | undefined): Operation[] {
+    const { genesis, genesisHash } = this;
+    return [
+      put(keys.meta("format"), text(FORMAT)),
+      put(keys.meta("genesis"), encodeGenesis(genesis)),
+      ...(genesis.base !== null && base !== undefined
+        ? baseOperations(genesis, base)
+        : blockOperations(applyGenesis(genesis, genesisHash))),
+    ];
+  }
+
   async #write(operations: Iterable<Operation>, sync = this.#durability === "sync"): Promise<void> {
     if (this.#writeFailure !== undefined) throw this.#writeFailure;
     try {
-      await write(this.#database, operations, sync);
+      await this.#database.write(operations, sync);
     } catch (error) {
-      this.#writeFailure = storageError(error, this.#directory);
+      this.#writeFailure = error;
       // Nobody knows which block is the head now.
       this.#top = undefined;
-      throw this.#writeFailure;
+      throw error;
     }
   }
 
-  async #guard<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      throw error instanceof Fault ? error : storageError(error, this.#directory);
-    }
-  }
-
-  #get(key: Uint8Array): Uint8Array | undefined {
-    try {
-      return read(this.#database, key);
-    } catch (error) {
-      throw storageError(error, this.#directory);
-    }
+  /** At the head: what the flat view does not have, a chain with a base may have in the tree. */
+  #stateOf(records: RecordReader, nodes: NodeReader, key: Uint8Array): Uint8Array | undefined {
+    const flatKey = keys.flat(key);
+    const value = records.get(flatKey);
+    if (value !== undefined || this.genesis.base === null) return value;
+    // Another thread may have completed it just now.
+    if (records.get(keys.meta("whole")) !== undefined) return records.get(flatKey);
+    return readValue(nodes, readHeight(records.get(keys.meta("head"))!), key);
   }
 
   *#scan(from: Uint8Array, to: Uint8Array, reverse: boolean): Generator<ScannedState, void, undefined> {
-    try {
-      // The thread would open a folder that was let go.
-      if (this.#database.status !== "open") throw new Error("the database is not open");
-      this.#scanThread ??= new ScanThread(this.location);
-      for (const { key, value } of this.#scanThread.scan(keys.flat(from), keys.flat(to), reverse)) {
-        yield { key: key.subarray(1), value };
-      }
-    } catch (error) {
-      throw error instanceof Fault ? error : storageError(error, this.#directory);
+    if (!this.isWhole) throw new StateMissing({ kind: "all" });
+    for (const { key, value } of this.#database.scan(keys.flat(from), keys.flat(to), reverse)) {
+      yield { key: key.subarray(1), value };
     }
   }
 }
 
+/** A folder, or memory. */
+interface Place {
+  readonly directory: string | null;
+  readonly location: string;
+  readonly database: Database;
+}
+
 function storedGenesis(database: Database): Genesis {
-  const encoded = read(database, keys.meta("genesis"));
+  const encoded = database.get(keys.meta("genesis"));
   assert(encoded !== undefined, "the folder has a format and no genesis");
   return decodeGenesis(encoded);
 }

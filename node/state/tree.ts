@@ -35,8 +35,8 @@ import {
 } from "./tree-node.ts";
 
 export interface NodeReader {
-  /** The record stored under a node key. The tree never writes to it. */
-  getNode(key: Uint8Array): Uint8Array | undefined;
+  /** The record stored under a node key. The tree never writes to it. `path` is where the walk is bound, where that is known. */
+  getNode(key: Uint8Array, path?: Uint8Array): Uint8Array | undefined;
   /** The root of a version, if it is still in memory, with what hangs on it: `rootNode` of the update that made it. */
   rootNode?(version: number): TreeNode | undefined;
 }
@@ -89,6 +89,29 @@ export function readValue(reader: NodeReader, version: number, key: Uint8Array):
     node = loadChild(reader, child, keyHash, depth + 1, known);
   }
   return node.kind === "leaf" && equalBytes(node.key, key) ? node.value : undefined;
+}
+
+/**
+ * What stands at `key` in the tree of `version`, null for nothing, if a version above `since` wrote the place where it stands or
+ * is missing; undefined where that place is as `since` left it. Reads no node that `since` or one before it wrote.
+ */
+export function readWritten(
+  reader: NodeReader,
+  since: number,
+  version: number,
+  key: Uint8Array,
+): Uint8Array | null | undefined {
+  if (version <= since) return undefined;
+  const keyHash = hash(key);
+  const known = { key, keyHash };
+  let node = loadNode(reader, version, keyHash, 0, known);
+  for (let depth = 0; node.kind === "inner"; depth++) {
+    const child = node.children[nibbleAt(keyHash, depth)];
+    if (child === undefined) return null;
+    if (child.version <= since) return undefined;
+    node = loadChild(reader, child, keyHash, depth + 1, known);
+  }
+  return node.kind === "leaf" && equalBytes(node.key, key) ? node.value : null;
 }
 
 export function readRoot(reader: NodeReader, version: number): Uint8Array {
@@ -263,7 +286,7 @@ export function loadNode(
   depth: number,
   known?: KnownKey,
 ): TreeNode {
-  const bytes = reader.getNode(nodeKey(version, path, depth));
+  const bytes = reader.getNode(nodeKey(version, path, depth), path);
   if (bytes === undefined) throw new Fault(`tree node of version ${version} at depth ${depth} is missing`);
   return decodeNode(bytes, known);
 }

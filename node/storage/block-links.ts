@@ -17,22 +17,31 @@ import { encodeGenesis, type Genesis } from "../genesis.ts";
 import { applyGenesis } from "../state-transition.ts";
 import { encodeTransaction, transactionHash } from "../transaction.ts";
 
-/** What is wrong with block 0, or null. */
+/** What is wrong with a chain's first block, which is block 0 or the base, or null. */
 export function genesisFault(block: Block, genesis: Genesis): string | null {
+  const { header } = block;
+  if (genesis.base !== null) {
+    const isNamed = header.height === genesis.base.height && equalBytes(blockHash(header), genesis.base.blockHash);
+    if (!isNamed) return "is not the block that the genesis names";
+    return transactionsFault(block);
+  }
   const genesisHash = hash("genesis", encodeGenesis(genesis));
   const isRight = equalBytes(encodeBlock(block), encodeBlock(applyGenesis(genesis, genesisHash).block));
   return isRight ? null : "is not the block of the genesis";
 }
 
 /** What is wrong with a block above 0, or null. */
-export function blockFault(parent: Header, { header, transactions }: Block): string | null {
+export function blockFault(parent: Header, block: Block): string | null {
+  const { header } = block;
   if (header.height !== parent.height + 1) return `says that its height is ${header.height}`;
   if (!equalBytes(header.parentHash, blockHash(parent))) return "has another parent hash than its parent's hash";
   if (header.time < parent.time) return "is older than its parent";
-  if (!equalBytes(header.transactionsRoot, transactionsRoot(transactions))) {
-    return "has another transactions root than its transactions";
-  }
-  return null;
+  return transactionsFault(block);
+}
+
+function transactionsFault({ header, transactions }: Block): string | null {
+  const isCovered = equalBytes(header.transactionsRoot, transactionsRoot(transactions));
+  return isCovered ? null : "has another transactions root than its transactions";
 }
 
 /** What is wrong with a block's receipts, of which there is one for each transaction, or null. */

@@ -8,6 +8,9 @@
  *     history    the kept trees below the head, and the index of stale nodes; no node that no kept root reaches, but those
  *                that pruning has still to remove, which nobody reads
  *
+ * A chain that goes on from another's block begins with that block, and of that block's state has what was fetched: nodes of
+ * it may be missing and may be left over, and the flat view may lack what is in the tree.
+ *
  * It stops at the first fault. Nothing is executed: whether the results are right, a replay says. Memory does not grow with
  * the chain, and nothing is written.
  */
@@ -16,10 +19,12 @@ import { compareBytes, equalBytes } from "../../vm/borsh.ts";
 import { type Block, blockHash, decodeBlock, decodeReceipt, type Header, type Receipt } from "../block.ts";
 import { decodeGenesis, type Genesis } from "../genesis.ts";
 import { nameOf } from "../name-of.ts";
-import { readValue } from "../state/tree.ts";
+import { type NodeReader, readValue } from "../state/tree.ts";
+import { StateMissing } from "../state-missing.ts";
+import { missingNode } from "./base.ts";
 import { blockFault, genesisFault, receiptsFault } from "./block-links.ts";
 import { damaged, readable } from "./damage.ts";
-import { type Database, holdsChain, noChain, openDatabase, plain, read, storageError } from "./database.ts";
+import type { Database, Entry } from "./database.ts";
 import {
   eventHeight,
   eventRecords,
@@ -33,7 +38,11 @@ import {
   readPosition,
   space,
 } from "./layout.ts";
+import { holdsChain, noChain, openDatabase } from "./level-database.ts";
 import { checkTree, checkTreeBelow, isReached, type ReadRecord, staleNodes, type TreeSize } from "./tree-check.ts";
+
+/** Below all of a chain without a base. */
+const NO_VERSION = -1;
 
 export type CheckPart = "blocks" | "state" | "history";
 
@@ -59,8 +68,6 @@ export async function checkDatabase(
   try {
     if (!(await holdsChain(database, directory))) throw noChain(directory);
     return await new Check(database, onProgress).run();
-  } catch (error) {
-    throw error instanceof Error && "code" in error ? storageError(error, directory) : error;
   } finally {
     await database.close();
   }
@@ -70,6 +77,10 @@ interface Facts {
   readonly genesis: Genesis;
   readonly head: number;
   readonly lowest: number;
+  /** Where the blocks begin. */
+  readonly first: number;
+  /** All of the state at the head is in the flat view. */
+  readonly isWhole: boolean;
 }
 
 class Check {
@@ -79,7 +90,7 @@ class Check {
 
   constructor(database: Database, onProgress: (part: CheckPart, done: number) => void) {
     this.#database = database;
-    this.#read = (key) => read(database, key);
+    this.#read = (key) => database.get(key);
     this.#onProgress = onProgress;
   }
 
@@ -88,7 +99,7 @@ class Check {
     await this.#noForeignSpace();
     const { header, transactionCount, eventRecordCount } = await this.#blocks(facts);
     await this.#indices(facts, transactionCount, eventRecordCount);
-    const { leafCount, nodeCount } = await this.#state(header);
+    const { leafCount, nodeCount } = await this.#state(facts, header);
     await this.#history(facts, header, nodeCount);
     const { head, lowest } = facts;
     const [headHash, stateRoot] = [blockHash(header), header.stateRoot];
@@ -104,7 +115,7 @@ class Check {
   }
 
   async #meta(): Promise<Facts> {
-    const known = (["format", "genesis", "head", "lowest", "rollback"] as const).map(keys.meta);
+    const known = (["format", "genesis", "head", "lowest", "rollback", "whole"] as const).map(keys.meta);
     for await (const key of this.#database.keys(ranges.all(space.meta))) {
       if (!known.some((own) => equalBytes(own, key))) throw damaged(key, null, "belongs to nothing");
     }
@@ -125,11 +136,14 @@ class Check {
     const key = keys.meta("genesis");
     const encoded = this.#read(key);
     if (encoded === undefined) throw damaged(key, null, "is missing");
-    return {
-      genesis: readable(key, null, () => decodeGenesis(encoded)),
-      head,
-      lowest,
-    };
+    const genesis = readable(key, null, () => decodeGenesis(encoded));
+    const first = genesis.base?.height ?? 0;
+    if (lowest < first) throw damaged(keys.meta("lowest"), lowest, "is below the chain's first block");
+    const whole = this.#read(keys.meta("whole"));
+    if (whole !== undefined && (genesis.base === null || whole.length > 0)) {
+      throw damaged(keys.meta("whole"), null, "belongs to nothing");
+    }
+    return { genesis, head, lowest, first, isWhole: genesis.base === null || whole !== undefined };
   }
 
   async #noForeignSpace(): Promise<void> {
@@ -143,18 +157,18 @@ class Check {
   }
 
   /** The head's header, once every block up to it is right. */
-  async #blocks({ genesis, head }: Facts): Promise<{
+  async #blocks({ genesis, head, first }: Facts): Promise<{
     readonly header: Header;
     readonly transactionCount: number;
     readonly eventRecordCount: number;
   }> {
-    const blocks = this.#database.iterator(ranges.all(space.block));
-    const receipts = this.#database.iterator(ranges.all(space.receipt));
+    const blocks = this.#database.entries(ranges.all(space.block));
+    const receipts = this.#database.entries(ranges.all(space.receipt));
     try {
       let parent: Header | undefined;
       let transactionCount = 0;
       let eventRecordCount = 0;
-      for (let height = 0; height <= head; height++) {
+      for (let height = first; height <= head; height++) {
         const key = keys.block(height);
         const encoded = await expected(blocks, key, height);
         const block = readable(key, height, () => decodeBlock(encoded));
@@ -163,14 +177,14 @@ class Check {
         eventRecordCount += await this.#receiptsOf(block, receipts);
         transactionCount += block.transactions.length;
         parent = block.header;
-        this.#onProgress("blocks", (height + 1) / (head + 1));
+        this.#onProgress("blocks", (height - first + 1) / (head - first + 1));
       }
       await nothingMore(blocks);
       await nothingMore(receipts);
       return { header: parent!, transactionCount, eventRecordCount };
     } finally {
-      await blocks.close();
-      await receipts.close();
+      await blocks.return();
+      await receipts.return();
     }
   }
 
@@ -202,8 +216,8 @@ class Check {
   }
 
   /** All that belong there were seen, so that it takes a count to know of others. */
-  async #indices({ head }: Facts, transactionCount: number, eventRecordCount: number): Promise<void> {
-    await this.#onlyOwn(ranges.all(space.blockHash), head + 1, (key, value) => {
+  async #indices({ head, first }: Facts, transactionCount: number, eventRecordCount: number): Promise<void> {
+    await this.#onlyOwn(ranges.all(space.blockHash), head - first + 1, (key, value) => {
       const encoded = value.length === HEIGHT_SIZE ? this.#read(keys.block(readHeight(value))) : undefined;
       return encoded !== undefined && equalBytes(keys.blockHash(blockHash(decodeBlock(encoded).header)), key);
     });
@@ -223,28 +237,40 @@ class Check {
     });
   }
 
-  async #state({ height, stateRoot }: Header): Promise<TreeSize> {
+  async #state({ genesis, isWhole }: Facts, { height, stateRoot }: Header): Promise<TreeSize> {
     const size = checkTree(
       this.#read,
       height,
       stateRoot,
+      genesis.base?.height ?? NO_VERSION,
       (leaf) => {
         const key = keys.flat(leaf.key);
         const value = this.#read(key);
-        if (value === undefined) throw damaged(key, height, "is missing, and the tree has it");
-        if (!equalBytes(value, leaf.value)) throw damaged(key, height, "has another value than the tree");
+        if (value === undefined && isWhole) throw damaged(key, height, "is missing, and the tree has it");
+        if (value !== undefined && !equalBytes(value, leaf.value))
+          throw damaged(key, height, "has another value than the tree");
       },
       (done) => this.#onProgress("state", done),
     );
-    await this.#onlyOwn(ranges.all(space.flat), size.leafCount, (key) => {
-      const nodes = { getNode: (nodeKey: Uint8Array) => this.#read(keys.node(nodeKey)) };
-      return readValue(nodes, height, key.subarray(1)) !== undefined;
-    });
+    const nodes: NodeReader = {
+      getNode: (key, path) => this.#read(keys.node(key)) ?? missingNode(genesis, key, path),
+    };
+    const isOwn = (key: Uint8Array): boolean => {
+      try {
+        return readValue(nodes, height, key.subarray(1)) !== undefined;
+      } catch (error) {
+        // It was fetched alone.
+        if (error instanceof StateMissing) return true;
+        throw error;
+      }
+    };
+    if (genesis.base === null) await this.#onlyOwn(ranges.all(space.flat), size.leafCount, isOwn);
+    else await this.#noneBut(ranges.all(space.flat), isOwn);
     this.#onProgress("state", 1);
     return size;
   }
 
-  async #history({ head, lowest }: Facts, header: Header, headNodeCount: number): Promise<void> {
+  async #history({ genesis, head, lowest }: Facts, header: Header, headNodeCount: number): Promise<void> {
     let [above, nodeCount] = [header, headNodeCount];
     for (let height = head; height > lowest; height--) {
       const below = decodeBlock(this.#read(keys.block(height - 1))!).header;
@@ -259,7 +285,7 @@ class Check {
       above = below;
       this.#onProgress("history", (head - height + 1) / (head - lowest));
     }
-    await this.#forgotten(lowest, nodeCount);
+    await this.#forgotten(genesis.base, lowest, nodeCount);
     for (const first of [space.node, space.stale]) {
       const { gte } = ranges.heights(first, head + 1, head + 1);
       await this.#onlyOwn({ gte, lt: Uint8Array.of(first + 1) }, 0, () => false);
@@ -268,28 +294,31 @@ class Check {
   }
 
   /** What the lowest kept root reaches, and what pruning has still to forget. */
-  async #forgotten(lowest: number, nodeCount: number): Promise<void> {
+  async #forgotten(base: Genesis["base"], lowest: number, nodeCount: number): Promise<void> {
     const stale = { gte: Uint8Array.of(space.stale), lt: ranges.heights(space.stale, 0, lowest + 1).lt };
     let pendingCount = 0;
-    for await (const [key, record] of this.#database.iterator(stale)) {
+    for await (const { key, value } of this.#database.entries(stale)) {
       if (key.length !== keys.stale(0).length) throw damaged(key, null, "belongs to nothing");
-      for (const nodeKey of staleNodes(key, null, plain(record)).values()) {
+      for (const nodeKey of staleNodes(key, null, value).values()) {
         if (this.#read(keys.node(nodeKey)) === undefined || isReached(this.#read, lowest, nodeKey)) {
           throw damaged(key, null, "names a node that is not there or not to be forgotten");
         }
         pendingCount++;
       }
     }
-    const nodes = { gte: Uint8Array.of(space.node), lt: ranges.heights(space.node, 0, lowest + 1).lt };
-    if ((await this.#count(nodes)) === nodeCount + pendingCount) return;
+    const begin = base === null ? Uint8Array.of(space.node) : ranges.heights(space.node, base.height + 1, 0).gte;
+    const nodes = { gte: begin, lt: ranges.heights(space.node, 0, lowest + 1).lt };
+    if (base === null && (await this.#count(nodes)) === nodeCount + pendingCount) return;
     const pending = new Set<string>();
-    for await (const [key, record] of this.#database.iterator(stale)) {
-      for (const name of staleNodes(key, null, plain(record)).keys()) pending.add(name);
+    for await (const { key, value } of this.#database.entries(stale)) {
+      for (const name of staleNodes(key, null, value).keys()) pending.add(name);
     }
-    await this.#onlyOwn(nodes, nodeCount + pendingCount, (key) => {
+    const isOwn = (key: Uint8Array): boolean => {
       const nodeKey = key.subarray(1);
       return isReached(this.#read, lowest, nodeKey) || pending.has(nameOf(nodeKey));
-    });
+    };
+    if (base === null) await this.#onlyOwn(nodes, nodeCount + pendingCount, isOwn);
+    else await this.#noneBut(nodes, isOwn);
   }
 
   /** All own records of the range were seen; if there are more, names the first that is none. */
@@ -299,10 +328,14 @@ class Check {
     isOwn: (key: Uint8Array, value: Uint8Array) => boolean,
   ): Promise<void> {
     if ((await this.#count(range)) === ownCount) return;
-    for await (const [key, value] of this.#database.iterator(range)) {
-      if (!isOwn(plain(key), plain(value))) throw damaged(key, null, "belongs to nothing");
-    }
+    await this.#noneBut(range, isOwn);
     throw damaged(range.gte, null, "begins a range that lost records while it was checked");
+  }
+
+  async #noneBut(range: KeyRange, isOwn: (key: Uint8Array, value: Uint8Array) => boolean): Promise<void> {
+    for await (const { key, value } of this.#database.entries(range)) {
+      if (!isOwn(key, value)) throw damaged(key, null, "belongs to nothing");
+    }
   }
 
   async #count(range: KeyRange): Promise<number> {
@@ -312,20 +345,18 @@ class Check {
   }
 }
 
-interface Records {
-  next(): Promise<[key: Uint8Array, value: Uint8Array] | undefined>;
-}
+type Records = AsyncIterator<Entry, void>;
 
 /** The value of the next record, which must be that of `key`. */
 async function expected(records: Records, key: Uint8Array, height: number): Promise<Uint8Array> {
-  const [found, value] = (await records.next()) ?? [];
-  const order = found === undefined ? 1 : compareBytes(found, key);
+  const { value: found } = await records.next();
+  const order = found === undefined ? 1 : compareBytes(found.key, key);
   if (order > 0) throw damaged(key, height, "is missing");
-  if (order < 0) throw damaged(found!, null, "belongs to nothing");
-  return plain(value!);
+  if (order < 0) throw damaged(found!.key, null, "belongs to nothing");
+  return found!.value;
 }
 
 async function nothingMore(records: Records): Promise<void> {
-  const next = await records.next();
-  if (next !== undefined) throw damaged(next[0], null, "belongs to nothing");
+  const { value: next } = await records.next();
+  if (next !== undefined) throw damaged(next.key, null, "belongs to nothing");
 }

@@ -1,157 +1,40 @@
 /**
- * LevelDB under a chain: opening a folder, reading one record, and its errors in our words.
+ * What a chain asks of where it is kept: one record, ranges of records in the order of their keys, and atomic writes. There are
+ * two: LevelDB in a folder (`level-database.ts`) and an ordered map in memory (`memory-database.ts`).
  *
- * A folder is opened under its one true path, and only if it is empty or ours. Values are plain bytes and nobody else's.
+ * Law: both answer alike, byte for byte. What they hand out may be the record itself and is never written to.
  */
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join as joinPath } from "node:path";
-import { Level } from "level";
-import { equalBytes } from "../../vm/borsh.ts";
-import { InputError } from "../../vm/errors.ts";
-import { FORMAT, keys, type Operation, text } from "./layout.ts";
+import type { KeyRange, Operation } from "./layout.ts";
 
-export type Database = Level<Uint8Array, Uint8Array>;
-
-/** Of what LevelDB read and unpacked; its own is 8 MB. All threads of the process that open a folder share it. */
-export const CACHE_SIZE = 32 * 1024 * 1024;
-
-/** Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`. */
-export async function openDatabase(directory: string, create: boolean): Promise<Database> {
-  try {
-    if (create) mkdirSync(directory, { recursive: true });
-    // LevelDB would leave its files in a folder that holds no database.
-    if (!existsSync(joinPath(directory, "CURRENT"))) {
-      if (!create) throw noChain(directory);
-      checkUnused(directory);
-    }
-    // It knows a folder by the text of its path: under two names, one folder would be two databases that damage each other.
-    const database: Database = new Level(realpathSync(directory), {
-      keyEncoding: "view",
-      valueEncoding: "view",
-      createIfMissing: create,
-      // The node's thread, the execution worker and their scan threads open the folder; each sees the other's writes at once.
-      multithreading: true,
-      cacheSize: CACHE_SIZE,
-    });
-    await database.open();
-    return database;
-  } catch (error) {
-    throw storageError(error, directory);
-  }
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
 }
 
-/** What LevelDB gives is a Buffer, whose `slice` is a view where that of bytes is a copy. None gets past here. */
-export function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Ascending, up to `lt` or `lte`. Of a range without bounds, all. */
+export interface EntryRange extends Partial<KeyRange> {
+  readonly lte?: Uint8Array;
+  readonly limit?: number;
 }
 
-export function read(database: Database, key: Uint8Array): Uint8Array | undefined {
-  const value = database.getSync(key);
-  return value && plain(value);
+/** What is read does not move while it is read: neither under a held snapshot nor under a list that was begun. */
+export interface RecordReader {
+  get(key: Uint8Array): Uint8Array | undefined;
+  entries(range: EntryRange): AsyncGenerator<Entry, void, undefined>;
+  keys(range: EntryRange): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-/**
- * Atomic. With `sync`, the disk has it afterwards, and all that was written before it. Operation by operation, which takes a
- * third of the time of an array: `level` copies each of an array's objects and hands them over by their properties' names.
- */
-export async function write(database: Database, operations: Iterable<Operation>, sync = false): Promise<void> {
-  const batch = database.batch();
-  for (const operation of operations) {
-    if (operation.type === "put") batch.put(operation.key, operation.value);
-    else batch.del(operation.key);
-  }
-  await batch.write({ sync });
+/** The records of one moment. Whoever takes it closes it. */
+export interface Snapshot extends RecordReader {
+  close(): Promise<void>;
 }
 
-/** Whether there is a chain of our format, or nothing at all. Throws `InputError` `data_format` when it is something else. */
-export async function holdsChain(database: Database, directory: string): Promise<boolean> {
-  const format = read(database, keys.meta("format"));
-  if (format === undefined) {
-    if ((await database.keys({ limit: 1 }).all()).length === 0) return false;
-    throw new InputError("data_format", `${directory} is a database of another program`, {
-      hint: "Use another folder.",
-    });
-  }
-  if (!equalBytes(format, text(FORMAT))) throw otherFormat(directory, new TextDecoder().decode(format));
-  return true;
-}
-
-/** Formats of before, and the way from there to here. A dump has no layout, so it outlives them. */
-const olderFormats: ReadonlyMap<string, string> = new Map([
-  ["lockstep-1", "Lockstep 0.1 wrote it: open it with that version, or use another folder."],
-  [
-    "lockstep-2",
-    "Lockstep 0.2 wrote it: `lockstep db dump` of that version and `lockstep db load` of this one carry the chain over.",
-  ],
-]);
-/** Of a name that somebody else gave. */
-const FORMAT_TEXT_MAX = 40;
-
-function otherFormat(directory: string, format: string): InputError {
-  const named = JSON.stringify(format.slice(0, FORMAT_TEXT_MAX));
-  const hint = olderFormats.get(format) ?? "Open it with the version of Lockstep that wrote it, or use another folder.";
-  return new InputError("data_format", `${directory} has the format ${named}; this version writes "${FORMAT}"`, {
-    hint,
-    details: { format: format.slice(0, FORMAT_TEXT_MAX), supported: FORMAT },
-  });
-}
-
-/** Room for a few blocks and LevelDB's own files. */
-const ROOM_BYTES = 1024 * 1024;
-
-/** Whether a folder takes as much as opening it may write, which is its log in another form. */
-export function hasRoom(directory: string): boolean {
-  const probe = joinPath(directory, "room-probe");
-  try {
-    const logs = readdirSync(directory).filter((name) => name.endsWith(".log"));
-    const logBytes = logs.reduce((sum, name) => sum + statSync(joinPath(directory, name)).size, 0);
-    writeFileSync(probe, new Uint8Array(logBytes + ROOM_BYTES));
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(probe, { force: true });
-  }
-}
-
-/** What a start that was killed may have left behind is no use of the folder by others. */
-const ownFiles = /^(LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(log|dbtmp|ldb))$/;
-
-function checkUnused(directory: string): void {
-  const foreign = readdirSync(directory).find((name) => !ownFiles.test(name));
-  if (foreign === undefined) return;
-  throw new InputError("data_format", `${directory} holds "${foreign}" and no chain`, {
-    hint: "Name a folder that is empty, does not exist, or was made by Lockstep.",
-  });
-}
-
-export function noChain(directory: string): InputError {
-  return new InputError("data_empty", `${directory} holds no chain`, {
-    hint: "Name the folder that `lockstep dev --data` was given.",
-  });
-}
-
-/** LevelDB's errors as ours. What it says is shown to people and decides nothing beyond the three cases. */
-export function storageError(error: unknown, directory: string): InputError {
-  if (error instanceof InputError) return error;
-  const causes: string[] = [];
-  for (let at: unknown = error; at instanceof Error; at = at.cause)
-    causes.push(`${"code" in at ? at.code : ""} ${at.message}`);
-  const said = causes.join(": ");
-  // The folder's own name must not be taken for what happened to it.
-  const names = existsSync(directory) ? [realpathSync(directory), directory] : [directory];
-  const happened = names.reduce((text, name) => text.replaceAll(name, ""), said);
-  if (happened.includes("LEVEL_LOCKED")) {
-    return new InputError("data_locked", `${directory} is in use by another process`, {
-      hint: "Stop the other node, or give this one a folder of its own with --data.",
-    });
-  }
-  if (/ENOSPC|EDQUOT|no space left|disk quota/i.test(happened)) {
-    return new InputError("storage_full", `no space is left for ${directory}`, {
-      hint: "Free some space; the node goes on by itself, and nothing acknowledged is lost.",
-    });
-  }
-  return new InputError("storage_failed", `${directory} cannot be used: ${said.trim()}`, {
-    hint: "Check that the folder is there, that it is yours, and that the disk is well.",
-  });
+export interface Database extends RecordReader {
+  readonly isOpen: boolean;
+  snapshot(): Snapshot;
+  /** The live records of `[from, to)` in order, or from the end down. Nothing may be written before its last entry was taken. */
+  scan(from: Uint8Array, to: Uint8Array, reverse: boolean): Generator<Entry, void, undefined>;
+  /** Atomic. With `sync`, the disk has it afterwards, and all that was written before it. */
+  write(operations: Iterable<Operation>, sync?: boolean): Promise<void>;
+  close(): Promise<void>;
 }

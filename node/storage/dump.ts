@@ -12,15 +12,20 @@ import { dirname, resolve } from "node:path";
 import { Fault, InputError } from "../../vm/errors.ts";
 import { encodeGenesis, type Genesis } from "../genesis.ts";
 import { leavesOf } from "../state/tree-stream.ts";
+import { StateMissing } from "../state-missing.ts";
 import type { Store } from "../store.ts";
 import { ChainStream, type StreamedChain } from "./chain-stream.ts";
-import { type Database, openDatabase, storageError, write } from "./database.ts";
+import type { Database } from "./database.ts";
 import { type DumpRecord, readDump, syncFolder, writeDump } from "./dump-file.ts";
-import { FORMAT, heightBytes, keys, type Operation, put, text } from "./layout.ts";
+import { FORMAT, heightBytes, keys, NOTHING, type Operation, put, text } from "./layout.ts";
+import { openDatabase, storageError } from "./level-database.ts";
 
 export type DumpProgress = (part: "blocks" | "state" | "file", done: number) => void;
 
-/** Throws `InputError`: `data_damaged` when there is no dump to be made of it, `storage_full`, `storage_failed`. */
+/**
+ * Throws `InputError`: `data_damaged` when there is no dump to be made of it, `data_partial` when a part of its base's state was
+ * not fetched, `storage_full`, `storage_failed`.
+ */
 export async function dumpChain(
   store: Store,
   path: string,
@@ -30,6 +35,7 @@ export async function dumpChain(
     new InputError("data_damaged", `${store.location} cannot be dumped: ${problem}`, {
       hint: "`lockstep db check` names the record at fault.",
     });
+  if (!store.isWhole) throw partial(store);
   const stream = new ChainStream(refuse);
   let facts: StreamedChain | undefined;
   const checked = function* (): Generator<DumpRecord> {
@@ -39,6 +45,7 @@ export async function dumpChain(
         yield record;
       }
     } catch (error) {
+      if (error instanceof StateMissing) throw partial(store);
       // To who trusts the folder, a node that is missing or misspelt is a fault of ours. Here it is the folder's.
       throw error instanceof Fault ? refuse(error.message) : error;
     }
@@ -48,15 +55,22 @@ export async function dumpChain(
   return facts!;
 }
 
+function partial({ location, genesis }: Store): InputError {
+  return new InputError("data_partial", `${location} does not hold all of the state it was forked from`, {
+    hint: `Dump the chain it was forked from, which has block ${genesis.base?.height}, or keep the folder itself.`,
+  });
+}
+
 function* recordsOf(store: Store, onProgress: DumpProgress): Generator<DumpRecord> {
   const head = store.headHeight;
   yield { kind: "genesis", genesis: encodeGenesis(store.genesis) };
-  for (let height = 0; height <= head; height++) {
+  const first = store.genesis.base?.height ?? 0;
+  for (let height = first; height <= head; height++) {
     const raw = store.rawBlock(height);
     if (raw === undefined) continue;
     yield { kind: "block", block: raw.block };
     for (const receipt of raw.receipts) yield { kind: "receipt", receipt };
-    onProgress("blocks", (height + 1) / (head + 1));
+    onProgress("blocks", (height - first + 1) / (head - first + 1));
   }
   let count = 0;
   for (const { keyHash, key, value } of leavesOf(store.nodes, head)) {
@@ -93,14 +107,14 @@ export async function loadChain(
       stream.take(record);
       if (size < BATCH_SIZE) continue;
       database ??= await openNew(temporary);
-      await write(database, operations);
+      await database.write(operations);
       operations = [];
       size = 0;
     }
     const facts = stream.end();
     database ??= await openNew(temporary);
     // Only now it says that it is a chain.
-    await write(database, [...operations, ...metaOperations(stream.genesis, facts.height)], true);
+    await database.write([...operations, ...metaOperations(stream.genesis, facts.height)], true);
     await database.close();
     database = undefined;
     await syncFolder(temporary);
@@ -149,5 +163,6 @@ function metaOperations(genesis: Genesis, height: number): Operation[] {
     put(keys.meta("head"), heightBytes(height)),
     // All its nodes are of this version.
     ...(height > 0 ? [put(keys.meta("lowest"), heightBytes(height))] : []),
+    ...(genesis.base === null ? [] : [put(keys.meta("whole"), NOTHING)]),
   ];
 }

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Level } from "level";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createBlock, recordsOf, tamper } from "../../test/support/made-blocks.ts";
 import { codeOfWork } from "../../test/support/refusals.ts";
@@ -7,9 +8,9 @@ import { type Event, encodeReceipt, receiptsRoot } from "../block.ts";
 import type { EventFilter, EventPage, EventPosition, EventQuery } from "../rpc/service.ts";
 import { Store } from "../store.ts";
 import { checkDatabase } from "./check.ts";
-import { openDatabase } from "./database.ts";
 import { type EventBounds, findEvents } from "./events.ts";
 import { keys } from "./layout.ts";
+import { openDatabase } from "./level-database.ts";
 
 const contracts = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
 const names = ["", "a", "ab", "b"].map((text) => new TextEncoder().encode(text));
@@ -263,7 +264,7 @@ test("a page looks at a bounded number of blocks, and empty ones cost nothing", 
   }
   const database = await openDatabase(store.location, false);
   onTestFinished(() => database.close());
-  const reads = vi.spyOn(database, "getSync");
+  const reads = vi.spyOn(Level.prototype, "getSync");
   onTestFinished(() => reads.mockRestore());
   const query = { filter: { contract: contracts[0]!, name: names[2]! }, fromHeight: 0, toHeight: 40, limit: 10 };
   expect((await findEvents(database, query, 40)).events.length).toBe(2);

@@ -10,7 +10,7 @@ import { assert, InputError } from "../../vm/errors.ts";
 import { decodeReceipt, type Event } from "../block.ts";
 import { endOfBlock, INDEX_END, isEndOfBlock, isMatch } from "../events.ts";
 import type { EventPage, EventPosition, EventQuery, EventRecord } from "../rpc/service.ts";
-import { type Database, plain } from "./database.ts";
+import type { Database, Snapshot } from "./database.ts";
 import { eventHeight, keys } from "./layout.ts";
 
 /** What a page may cost, matches or not. Each of them leaves room for one more step, so that every page gets on. */
@@ -35,11 +35,9 @@ const defaultBounds: EventBounds = {
 /** Receipts between two turns of the event loop: 5 ms. */
 const TURN_RECEIPT_COUNT = 200;
 
-type Snapshot = ReturnType<Database["snapshot"]>;
-
 /**
  * The first matching events behind `after`, at most `limit` of them, of blocks up to `headHeight`. Throws `InputError`
- * `range_invalid`, `limit_invalid`, and what LevelDB throws.
+ * `range_invalid`, `limit_invalid`, and what the database throws.
  */
 export async function findEvents(
   database: Database,
@@ -51,7 +49,7 @@ export async function findEvents(
   const snapshot = database.snapshot();
   try {
     const toHeight = Math.min(query.toHeight, headHeight);
-    return await new Page(database, snapshot, { ...query, toHeight }, bounds).read();
+    return await new Page(snapshot, { ...query, toHeight }, bounds).read();
   } finally {
     await snapshot.close();
   }
@@ -76,8 +74,7 @@ interface Heights {
 }
 
 class Page {
-  readonly #database: Database;
-  readonly #snapshot: Snapshot;
+  readonly #records: Snapshot;
   readonly #query: EventQuery;
   readonly #bounds: EventBounds;
   readonly #events: EventRecord[] = [];
@@ -85,9 +82,8 @@ class Page {
   #receiptBytes = 0;
   #answerBytes = 0;
 
-  constructor(database: Database, snapshot: Snapshot, query: EventQuery, bounds: EventBounds) {
-    this.#database = database;
-    this.#snapshot = snapshot;
+  constructor(records: Snapshot, query: EventQuery, bounds: EventBounds) {
+    this.#records = records;
     this.#query = query;
     this.#bounds = bounds;
   }
@@ -129,20 +125,20 @@ class Page {
     if (from > toHeight) return { heights: [], knownTo: toHeight };
     const limit = Math.min(this.#bounds.entryCount, enough);
     const range = { gte: keyAt(from), lte: keyAt(toHeight) };
-    const found = await this.#database.keys({ ...range, limit, snapshot: this.#snapshot }).all();
-    const heights = found.map((key) => eventHeight(plain(key)));
-    return { heights, knownTo: found.length < limit ? toHeight : heights.at(-1)! };
+    const heights: number[] = [];
+    for await (const key of this.#records.keys({ ...range, limit })) heights.push(eventHeight(key));
+    return { heights, knownTo: heights.length < limit ? toHeight : heights.at(-1)! };
   }
 
   /** Takes what matches; where to go on when the page ends in this block, and null when it does not. */
   async #readBlock(height: number): Promise<EventPosition | null> {
     const { after, filter, limit } = this.#query;
-    const blockHash = this.#get(keys.eventBlock(height));
+    const blockHash = this.#records.get(keys.eventBlock(height));
     assert(blockHash !== undefined, `block ${height} is in one event index and not in the other`);
     const start = after?.height === height ? after : undefined;
     let last = endOfBlock(height - 1);
     for (let transactionIndex = start?.transactionIndex ?? 0; transactionIndex <= INDEX_END; transactionIndex++) {
-      const encoded = this.#get(keys.receipt(height, transactionIndex));
+      const encoded = this.#records.get(keys.receipt(height, transactionIndex));
       if (encoded === undefined) return null;
       const isResumed = transactionIndex === start?.transactionIndex;
       if (!isResumed && !this.#hasRoomFor(encoded)) return last;
@@ -170,11 +166,6 @@ class Page {
     this.#receiptCount++;
     this.#receiptBytes += length;
     return true;
-  }
-
-  #get(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#database.getSync(key, { snapshot: this.#snapshot });
-    return value && plain(value);
   }
 }
 

@@ -5,7 +5,7 @@
  * reached from no kept root. The new lowest height stands in the same batch as the first removals below it: whoever may still
  * read a root finds it whole. What a kill leaves over is still in the stale index, and the next step takes it.
  */
-import { type Database, plain } from "./database.ts";
+import type { Database } from "./database.ts";
 import { decodeStaleNodes, del, encodeStaleNodes, keys, type Operation, put, ranges, space } from "./layout.ts";
 
 export interface PruneStep {
@@ -27,10 +27,10 @@ export async function pruneStep(
   const operations: Operation[] = [];
   let room = limit;
   let next = from ?? gte;
-  for await (const [key, encoded] of database.iterator({ gte: next, lt })) {
+  for await (const { key, value } of database.entries({ gte: next, lt })) {
     if (room === 0) return { operations, isLast: false, next };
-    next = plain(key);
-    const nodeKeys = decodeStaleNodes(plain(encoded));
+    next = key;
+    const nodeKeys = decodeStaleNodes(value);
     for (const nodeKey of nodeKeys.slice(0, room)) operations.push(del(keys.node(nodeKey)));
     if (nodeKeys.length > room) {
       operations.push(put(next, encodeStaleNodes(nodeKeys.slice(room))));

@@ -9,7 +9,7 @@ import { assert } from "../../vm/errors.ts";
 import { blockHash, decodeBlock, decodeReceipt } from "../block.ts";
 import { decodeNode } from "../state/tree-node.ts";
 import { encodeTransaction, transactionHash } from "../transaction.ts";
-import { type Database, plain, read } from "./database.ts";
+import type { Database } from "./database.ts";
 import {
   decodeStaleNodes,
   del,
@@ -24,7 +24,7 @@ import {
 
 /** `height` is the head's, above 0, and the state below it is kept. */
 export async function undoOperations(database: Database, height: number): Promise<Operation[]> {
-  const encoded = read(database, keys.block(height));
+  const encoded = database.get(keys.block(height));
   assert(encoded !== undefined, `block ${height} is missing`);
   const block = decodeBlock(encoded);
   const hashOfBlock = blockHash(block.header);
@@ -33,24 +33,24 @@ export async function undoOperations(database: Database, height: number): Promis
     operations.push(del(keys.transaction(transactionHash(encodeTransaction(transaction)))));
     operations.push(del(keys.receipt(height, index)));
   }
-  if (read(database, keys.eventBlock(height)) !== undefined) {
+  if (database.get(keys.eventBlock(height)) !== undefined) {
     const receipts = block.transactions.map((_, index) => {
-      const receipt = read(database, keys.receipt(height, index));
+      const receipt = database.get(keys.receipt(height, index));
       assert(receipt !== undefined, `receipt ${index} of block ${height} is missing`);
       return decodeReceipt(receipt);
     });
     for (const { key } of eventRecords(height, hashOfBlock, receipts)) operations.push(del(key));
   }
-  for await (const [key, record] of database.iterator(ranges.heights(space.node, height, height + 1))) {
+  for await (const { key, value } of database.entries(ranges.heights(space.node, height, height + 1))) {
     operations.push(del(key));
-    const node = decodeNode(plain(record));
+    const node = decodeNode(value);
     if (node.kind === "leaf") operations.push(del(keys.flat(node.key)));
   }
   // Behind the removals, for a later operation of a batch wins.
-  const stale = read(database, keys.stale(height));
+  const stale = database.get(keys.stale(height));
   operations.push(del(keys.stale(height)));
   for (const nodeKey of stale === undefined ? [] : decodeStaleNodes(stale)) {
-    const record = read(database, keys.node(nodeKey));
+    const record = database.get(keys.node(nodeKey));
     assert(record !== undefined, `a node that block ${height} replaced is missing`);
     const node = decodeNode(record);
     if (node.kind === "leaf") operations.push(put(keys.flat(node.key), node.value));

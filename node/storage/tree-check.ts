@@ -65,18 +65,21 @@ export interface TreeSize {
 }
 
 /**
- * Walks the whole tree of `height`. `onLeaf` may refuse a leaf; `onProgress` hears how much of the key space is done, from 0 to 1.
+ * Walks the whole tree of `height`. Nodes of versions up to `baseVersion` may be missing, and what is below them.
+ * `onLeaf` may refuse a leaf; `onProgress` hears how much of the key space is done, from 0 to 1.
  */
 export function checkTree(
   read: ReadRecord,
   height: number,
   stateRoot: Uint8Array,
+  baseVersion: number,
   onLeaf: (leaf: LeafNode) => void,
   onProgress: (done: number) => void,
 ): TreeSize {
   let nodeCount = 0;
   let leafCount = 0;
   const visit = (claim: Claim, path: Uint8Array, depth: number): void => {
+    if (claim.version <= baseVersion && read(keys.node(nodeKey(claim.version, path, depth))) === undefined) return;
     const node = checkedNode(read, height, claim, path, depth);
     nodeCount++;
     if (depth <= 3) onProgress((path[0]! * 256 + path[1]!) / 65_536);

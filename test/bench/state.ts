@@ -10,7 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Level } from "level";
-import { type Database, openDatabase } from "../../node/storage/database.ts";
 import { Store } from "../../node/store.ts";
 import { equalBytes } from "../../vm/borsh.ts";
 import { assert } from "../../vm/errors.ts";
@@ -189,7 +188,7 @@ interface Compactable {
 }
 
 async function compact(directory: string): Promise<void> {
-  const database = (await openDatabase(directory, false)) as Database & Compactable;
+  const database = new Level(directory) as Level & Compactable;
   await database.compactRange(Uint8Array.of(0x00), Uint8Array.of(0xff));
   await database.close();
 }

@@ -23,6 +23,7 @@ const genesis: Genesis = {
   params: defaultParams,
   proposer: new Uint8Array(32),
   balances: [],
+  base: null,
 };
 
 export function keyAt(index: number): Uint8Array {

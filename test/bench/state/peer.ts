@@ -6,7 +6,7 @@
 import { createMPT, type MerklePatriciaTrie, type MPTOpts } from "@ethereumjs/mpt";
 import { Level } from "level";
 import type { Change } from "../../../node/state/tree.ts";
-import { CACHE_SIZE } from "../../../node/storage/database.ts";
+import { CACHE_SIZE } from "../../../node/storage/level-database.ts";
 
 export class Peer {
   readonly #level: Level<string, Uint8Array>;
