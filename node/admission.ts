@@ -1,10 +1,12 @@
 /**
  * Reading and verifying transactions as they come. Law: a sender's leave in the order in which they came, whatever each takes,
- * and nobody waits for another sender's.
+ * and nobody waits for another sender's. Unsigned ones are taken of those alone whom the developer lets be impersonated.
  */
+import { InputError } from "../vm/errors.ts";
+import { addressToText } from "./address.ts";
 import { verifyNatively, verifyNativelyAside } from "./crypto.ts";
 import { nameOf } from "./name-of.ts";
-import { checkClaim, claimOf, type EncodedTransaction, encodedTransaction } from "./transaction.ts";
+import { checkClaim, claimOf, type EncodedTransaction, encodedTransaction, isUnsigned } from "./transaction.ts";
 
 /** What a transaction claims, for who decides whether it is true. */
 export type Claim = ReturnType<typeof claimOf>;
@@ -14,11 +16,14 @@ export type Decide = (claim: Claim) => Promise<boolean>;
 
 export class Admission {
   readonly #decide: Decide;
+  readonly #isImpersonated: ((sender: Uint8Array) => boolean) | undefined;
   /** By sender: settles when the one that came last has left; never rejects. */
   readonly #last = new Map<string, Promise<unknown>>();
 
-  constructor(decide: Decide) {
+  /** `isImpersonated` is there on development chains: whose unsigned transactions are taken. */
+  constructor(decide: Decide, isImpersonated?: (sender: Uint8Array) => boolean) {
     this.#decide = decide;
+    this.#isImpersonated = isImpersonated;
   }
 
   /**
@@ -29,8 +34,7 @@ export class Admission {
   async run<T>(encoded: Uint8Array, isBusy: boolean, admit: (entry: EncodedTransaction) => T | Promise<T>): Promise<T> {
     const entry = encodedTransaction(encoded);
     const claim = claimOf(entry);
-    const verify = isBusy || this.#last.size > 0 ? verifyNativelyAside : verifyNatively;
-    const isKnownTrue = verify(claim.signature, claim.message, claim.sender);
+    const isKnownTrue = this.#isTakenUnsigned(entry) || this.#verify(claim, isBusy);
     const sender = nameOf(claim.sender);
     const before = this.#last.get(sender);
     const admitted = this.#inTurn(entry, claim, isKnownTrue, before, admit);
@@ -41,6 +45,22 @@ export class Admission {
     } finally {
       if (this.#last.get(sender) === left) this.#last.delete(sender);
     }
+  }
+
+  /** Throws for one that is not signed, where its sender could be impersonated and is not. */
+  #isTakenUnsigned({ transaction }: EncodedTransaction): boolean {
+    // Elsewhere, 64 zero bytes are a signature like any other, and never anybody's.
+    if (this.#isImpersonated === undefined || !isUnsigned(transaction)) return false;
+    const { sender } = transaction.body;
+    if (this.#isImpersonated(sender)) return true;
+    throw new InputError("bad_signature", "the transaction is not signed, and its sender is not impersonated", {
+      hint: `Sign it, or let \`dev_impersonate\` take what ${addressToText(sender)} does not sign.`,
+    });
+  }
+
+  #verify({ signature, message, sender }: Claim, isBusy: boolean): boolean | Promise<boolean> {
+    const verify = isBusy || this.#last.size > 0 ? verifyNativelyAside : verifyNatively;
+    return verify(signature, message, sender);
   }
 
   async #inTurn<T>(

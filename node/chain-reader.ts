@@ -9,6 +9,7 @@ import { readAccount } from "./message-call.ts";
 import { nameOf } from "./name-of.ts";
 import type { BlockRecord, EventPage, EventQuery, Head, StateTree, TransactionRecord } from "./rpc/service.ts";
 import { type Account, codeKey, storageKey } from "./state/account.ts";
+import type { StateReader } from "./state/journal.ts";
 import type { Store } from "./store.ts";
 
 /** Accounts that are remembered until the head moves: more than the senders of a block. */
@@ -21,6 +22,8 @@ export class ChainReader {
   #latest: BlockRecord | undefined;
   /** At the head: senders are looked at again and again while a block is made. */
   readonly #accounts = new Map<string, Account>();
+  /** Meanwhile the flat view shows states on the way; the tree of the new head stays as it is. */
+  #isRollingBack = false;
 
   constructor(store: Store) {
     this.#store = store;
@@ -37,6 +40,36 @@ export class ChainReader {
     assert(record.header.height === this.#head.header.height + 1, "the head moves by one block");
     this.#head = record;
     this.#latest = record;
+    this.#accounts.clear();
+  }
+
+  /** Before the store takes back what is above `height`: from now on nobody is told of it, and reads do not see it go. */
+  beginRollback(height: number): Head {
+    this.#moveTo(height);
+    this.#isRollingBack = true;
+    return this.#head;
+  }
+
+  get isRollingBack(): boolean {
+    return this.#isRollingBack;
+  }
+
+  endRollback(): void {
+    this.#isRollingBack = false;
+    this.#accounts.clear();
+  }
+
+  /** Where the store stands, lower than before: a rollback was finished when it was opened again. */
+  reload(): Head {
+    this.endRollback();
+    this.#moveTo(this.#store.headHeight);
+    return this.#head;
+  }
+
+  #moveTo(height: number): void {
+    const header = this.#store.header(height);
+    this.#head = { header, hash: blockHash(header) };
+    this.#latest = undefined;
     this.#accounts.clear();
   }
 
@@ -92,7 +125,7 @@ export class ChainReader {
     const name = nameOf(address);
     let account = this.#accounts.get(name);
     if (account === undefined) {
-      account = readAccount(this.#store.flat, address);
+      account = readAccount(this.#atHead, address);
       // The store may be a block further already; what it says then is not remembered.
       if (this.#accounts.size >= ACCOUNT_COUNT_MAX) this.#accounts.clear();
       this.#accounts.set(name, account);
@@ -101,12 +134,16 @@ export class ChainReader {
   }
 
   storage(contract: Uint8Array, key: Uint8Array, height?: number): Uint8Array | undefined {
-    const state = height === undefined ? this.#store.flat : this.#stateAt(height);
+    const state = height === undefined ? this.#atHead : this.#stateAt(height);
     return state.get(storageKey(contract, key));
   }
 
   code(codeHash: Uint8Array): Uint8Array | undefined {
-    return this.#store.flat.get(codeKey(codeHash));
+    return this.#atHead.get(codeKey(codeHash));
+  }
+
+  get #atHead(): StateReader {
+    return this.#isRollingBack ? this.#store.stateAt(this.#head.header.height) : this.#store.flat;
   }
 
   stateTree(height = this.#head.header.height): StateTree {
@@ -119,7 +156,7 @@ export class ChainReader {
     return this.#store.lowestHeight;
   }
 
-  #stateAt(height: number) {
+  #stateAt(height: number): StateReader {
     this.#checkKnown(height);
     return this.#store.stateAt(height);
   }

@@ -93,6 +93,15 @@ describe("a signature", () => {
     );
   });
 
+  test("is by the key that an array holds, not by the one that it held", () => {
+    const message = new Uint8Array(5);
+    const array = new Uint8Array(32).fill(1);
+    const first = sign(message, array);
+    array.fill(2);
+    expect(sign(message, array)).toEqual(ed25519.sign(message, new Uint8Array(32).fill(2)));
+    expect(sign(message, array)).not.toEqual(first);
+  });
+
   test("with any bit flipped anywhere is refused, by either judge", () => {
     const [, publicKey, message, signature] = rfc8032[2].map(bytes) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
     const parts = [signature, message, publicKey] as const;

@@ -50,8 +50,16 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
 }
 
+/** OpenSSL takes ten times as long to read a secret key as to sign with it, so who signs with the same array has it read once. */
+const privateKeyObjects = new WeakMap<Uint8Array, { readonly bytes: Uint8Array; readonly key: KeyObject }>();
+
 function privateKeyObject(secretKey: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, secretKey]), format: "der", type: "pkcs8" });
+  const known = privateKeyObjects.get(secretKey);
+  // An array may hold another key by now.
+  if (known !== undefined && equalBytes(known.bytes, secretKey)) return known.key;
+  const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, secretKey]), format: "der", type: "pkcs8" });
+  privateKeyObjects.set(secretKey, { bytes: secretKey.slice(), key });
+  return key;
 }
 
 /** The public key of a 32-byte secret key (RFC 8032 seed). */

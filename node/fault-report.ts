@@ -1,12 +1,8 @@
 /**
- * What an operator can hand on after an internal fault: one JSON file in the data folder, beside LevelDB's, which leave it
- * alone. It says what ran, where the chain stood, what was being done and what went wrong, so that others can do it again.
- *
- * Law: it never stands in the way of the stop. Where it cannot be written there is none.
+ * What an operator can hand on after an internal fault: what ran, where the chain stood, what was being done and what went
+ * wrong, so that others can do it again.
  */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { softwareVersion } from "./version.ts";
+import { writeReportFile } from "./report-file.ts";
 
 export interface FaultFacts {
   readonly chainId: string;
@@ -35,42 +31,26 @@ const TEXT_LENGTH_MAX = 64 * 1024;
 const CAUSE_COUNT_MAX = 8;
 
 /** Writes `fault-report-HEIGHT.json`, over one of the same height; its path, or undefined when it cannot be written. */
-export function writeFaultReport(directory: string, facts: FaultFacts): string | undefined {
+export function writeFaultReport(
+  directory: string,
+  { chainId, genesisHash, head, work, error }: FaultFacts,
+): string | undefined {
   try {
-    const path = join(directory, `fault-report-${facts.head.height}.json`);
-    const temporary = `${path}.tmp`;
-    try {
-      writeFileSync(temporary, `${JSON.stringify(reportOf(facts), null, 2)}\n`);
-      renameSync(temporary, path);
-      return path;
-    } finally {
-      rmSync(temporary, { force: true });
-    }
+    return writeReportFile(directory, `fault-report-${head.height}`, {
+      chainId,
+      genesisHash: hex(genesisHash),
+      head: { height: head.height, hash: hex(head.hash) },
+      work: work && {
+        method: work.method,
+        ...(work.blockTime !== undefined && { blockTime: work.blockTime }),
+        ...(work.transactions !== undefined && transactionsOf(work.transactions)),
+      },
+      errors: errorsOf(error),
+    });
   } catch {
+    // Whatever was thrown need not be an error, nor tell anything of itself.
     return undefined;
   }
-}
-
-function reportOf({ chainId, genesisHash, head, work, error }: FaultFacts) {
-  return {
-    reportedAt: new Date().toISOString(),
-    versions: {
-      lockstep: softwareVersion,
-      node: process.version,
-      v8: process.versions.v8,
-      platform: process.platform,
-      arch: process.arch,
-    },
-    chainId,
-    genesisHash: hex(genesisHash),
-    head: { height: head.height, hash: hex(head.hash) },
-    work: work && {
-      method: work.method,
-      ...(work.blockTime !== undefined && { blockTime: work.blockTime }),
-      ...(work.transactions !== undefined && transactionsOf(work.transactions)),
-    },
-    errors: errorsOf(error),
-  };
 }
 
 /** As many from the first on as there is room for. */

@@ -2,16 +2,17 @@
  * An execution thread that is there from its first request on: most nodes are never asked to run what nobody pays for, and a
  * thread has memory of its own.
  */
-import { Executor, type ExecutorMethod, type ExecutorMethods, type ExecutorOptions } from "./executor.ts";
+import { ExecutionThread, type ExecutionThreadOptions } from "./execution-thread.ts";
+import type { Executor, ExecutorMethod, ExecutorMethods } from "./executor.ts";
 
-export class LateExecutor {
-  readonly #options: ExecutorOptions;
+export class LateExecutor implements Executor {
+  readonly #options: ExecutionThreadOptions;
   readonly #onFault: (fault: unknown) => void;
-  #opened: Promise<Executor> | undefined;
+  #opened: Promise<ExecutionThread> | undefined;
   /** The same, once it is there. */
-  #executor: Executor | undefined;
+  #executor: ExecutionThread | undefined;
 
-  constructor(options: ExecutorOptions, onFault: (fault: unknown) => void) {
+  constructor(options: ExecutionThreadOptions, onFault: (fault: unknown) => void) {
     this.#options = options;
     this.#onFault = onFault;
   }
@@ -29,8 +30,8 @@ export class LateExecutor {
     return (await this.#opened).request(method, params);
   }
 
-  async #open(): Promise<Executor> {
-    const executor = Executor.launch(this.#options);
+  async #open(): Promise<ExecutionThread> {
+    const executor = ExecutionThread.launch({ ...this.#options, isReader: true });
     executor.onFault = this.#onFault;
     await executor.open();
     this.#executor = executor;

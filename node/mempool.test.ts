@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { codeOf, refusalOf } from "../test/support/refusals.ts";
+import type { PoolEntry } from "./control.ts";
 import { type Dropped, defaultMempoolOptions, Mempool, type MempoolOptions } from "./mempool.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
@@ -183,6 +184,21 @@ class NaivePool {
     }
   }
 
+  restore(items: readonly NaiveItem[], nonces: readonly number[], nextHeight: number, now: number) {
+    const before = this.items;
+    this.taken = [];
+    this.items = [];
+    this.gaps.clear();
+    for (const [sender, nonce] of nonces.entries()) this.accountNonces.set(sender, nonce);
+    for (const item of items) {
+      const isPast = item.nonce < nonces[item.sender]!;
+      if (isPast || item.entry.transaction.body.expiryHeight < nextHeight) continue;
+      this.items.push({ ...item, arrival: this.arrivals++ });
+    }
+    this.noteGaps(now);
+    return before.filter(({ entry }) => !this.items.some((item) => item.entry === entry)).map(({ entry }) => entry);
+  }
+
   settle(
     nonces: readonly (readonly [number, number])[],
     included: readonly EncodedTransaction[],
@@ -246,6 +262,11 @@ const actionArb = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("seen" as const), sender: fc.constantFrom(...SENDERS), ahead: fc.nat(2) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("rollBack" as const), sender: fc.constantFrom(...SENDERS) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("keep" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("restore" as const), at: fc.nat(), isElsewhere: fc.boolean() }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat({ max: 60 }) }) },
   {
     weight: 1,
@@ -281,6 +302,8 @@ describe("the mempool", () => {
         let height = 0;
         let now = 1_000;
         let toldAt = now;
+        const kept: { entries: readonly PoolEntry[]; items: readonly NaiveItem[]; nonces: number[]; height: number }[] =
+          [];
         const at = (index: number) => naive.items[index % Math.max(1, naive.items.length)];
         const compareAdd = (entry: EncodedTransaction) => {
           const accountNonce = nonces[senderOf(entry)]!;
@@ -365,6 +388,34 @@ describe("the mempool", () => {
               taken = [];
               break;
             }
+            case "keep": {
+              const entries = pool.entries();
+              expect(entries).toEqual(naive.items.map(({ entry, admittedAt }) => ({ entry, admittedAt })));
+              kept.push({ entries, items: naive.items, nonces: [...nonces], height });
+              break;
+            }
+            case "restore": {
+              const was = kept[action.at % Math.max(1, kept.length)];
+              if (was === undefined) break;
+              // Back to where the chain was then, or to where some of it may be in no block any more.
+              if (!action.isElsewhere) {
+                height = was.height;
+                nonces.splice(0, nonces.length, ...was.nonces);
+              }
+              toldAt = now;
+              const asked: number[] = [];
+              const nonceOf = (sender: Uint8Array) => {
+                asked.push(new DataView(sender.buffer, sender.byteOffset).getUint32(0));
+                return nonces[asked.at(-1)!]!;
+              };
+              const expected = naive.restore(was.items, nonces, height + 1, now);
+              expect(pool.restore(was.entries, nonceOf, height + 1, now)).toEqual(expected);
+              if (expected.length > 0) meet("gone");
+              if (naive.items.length > 0) meet("restored");
+              if (naive.items.length < was.items.length) meet("left out");
+              taken = [];
+              break;
+            }
             case "wait":
               now += action.ms;
               break;
@@ -409,7 +460,15 @@ describe("the mempool", () => {
     );
     // Or the comparison was of nothing.
     const codes = ["replaced", "evicted", "expired", "gap_expired", "nonce_too_low", "nonce_too_high", "nonce_taken"];
-    for (const code of [...codes, "replacement_underpriced", "sender_full", "mempool_full"]) {
+    for (const code of [
+      ...codes,
+      "replacement_underpriced",
+      "sender_full",
+      "mempool_full",
+      "gone",
+      "restored",
+      "left out",
+    ]) {
       expect(met.get(code) ?? 0, code).toBeGreaterThan(10);
     }
   }, 60_000);
@@ -715,6 +774,34 @@ describe("what can enter no block any more", () => {
     expect(pool.take(...everything)).toEqual([ready, one]);
     expect(pool.settle([], [], 2, Number.MAX_SAFE_INTEGER)).toEqual([]);
   });
+});
+
+test("what waited is back in its order of arrival, ahead of what comes then, and whoever is gone is told of", () => {
+  const [a, b, c] = [1, 2, 3].map((sender) => entryOf({ sender, nonce: 0 }));
+  const pool = new Mempool({ order: "fifo" });
+  pool.add(b!, 0, 10);
+  pool.add(a!, 0, 20);
+  const entries = pool.entries();
+  pool.settle([{ sender: senderBytes(2), nonce: 1 }], [b!.hash], 2, 30);
+  pool.add(c!, 0, 40);
+  pool.take(...everything);
+  expect(pool.restore(entries, () => 0, 1, 50)).toEqual([c]);
+  expect(pool.list({ limit: 9 })).toEqual([
+    { entry: b, isReady: true, admittedAt: 10 },
+    { entry: a, isReady: true, admittedAt: 20 },
+  ]);
+  pool.add(c!, 0, 60);
+  expect(pool.take(...everything)).toEqual([b, a, c]);
+});
+
+test("a gap that is back may stand as long as a new one", () => {
+  const pool = new Mempool({ gapLifetimeMs: 100 });
+  const entry = entryOf({ sender: 1, nonce: 1 });
+  pool.add(entry, 0, 0);
+  const entries = pool.entries();
+  pool.restore(entries, () => 0, 1, 1_000);
+  expect(pool.settle([], [], 2, 1_099)).toEqual([]);
+  expect(told(pool.settle([], [], 2, 1_100))).toEqual([[entry, "gap_expired"]]);
 });
 
 test("the list goes on after any waiting transaction, and knows nothing of those that left", () => {

@@ -7,6 +7,7 @@
  * every operation touches the senders it is about and O(log n) places of four heaps.
  */
 import type { InputError } from "../vm/errors.ts";
+import type { PoolEntry } from "./control.ts";
 import { Heap, walkBestFirst } from "./mempool/heap.ts";
 import { byArrival, isDearer, isEarlier, isGapped, isWorse } from "./mempool/order.ts";
 import * as refusals from "./mempool/refusals.ts";
@@ -149,7 +150,7 @@ export class Mempool {
     for (const victim of victims) if (victim.queue !== queue) this.#delete(victim);
     if (leaving !== undefined) this.#unqueue(leaving);
     for (const victim of victims) if (victim.queue === queue) this.#unqueue(victim);
-    this.#enqueue(entry, queue);
+    this.#enqueue(entry, queue, now);
     this.#noteChange(queue);
     return dropped;
   }
@@ -272,6 +273,41 @@ export class Mempool {
     return gone.sort(byArrival).map(({ entry }) => entry);
   }
 
+  /** All that waits, in order of arrival. */
+  entries(): PoolEntry[] {
+    const entries: PoolEntry[] = [];
+    for (let next = this.#firstArrival; next !== undefined; next = next.later) {
+      entries.push({ entry: next.entry, admittedAt: next.admittedAt });
+    }
+    return entries;
+  }
+
+  /**
+   * Puts what `entries` once gave in place of all that waits, in that order, but what can enter no block from `nextHeight` on.
+   * `accountNonce` is asked once for each sender. Returns what waited and does so no longer, in order of arrival. How long gaps
+   * have been there is counted anew.
+   */
+  restore(
+    entries: readonly PoolEntry[],
+    accountNonce: (sender: Uint8Array) => number,
+    nextHeight: number,
+    now: number,
+  ): EncodedTransaction[] {
+    this.#now = now;
+    this.#release();
+    const before = this.removeWhere({});
+    for (const { entry, admittedAt } of entries) {
+      const { sender, nonce, expiryHeight } = entry.transaction.body;
+      if (expiryHeight < nextHeight) continue;
+      const name = nameOf(sender);
+      const queue = this.#queues.get(name) ?? new SenderQueue(name, accountNonce(sender));
+      if (nonce >= queue.accountNonce) this.#enqueue(entry, queue, admittedAt);
+    }
+    // Each comes into the heaps once, when all of it is there.
+    for (const queue of this.#queues.values()) this.#noteChange(queue);
+    return before.filter(({ hash }) => !this.has(hash));
+  }
+
   #queueOf(sender: Uint8Array, accountNonce: number): SenderQueue {
     const name = nameOf(sender);
     const queue = this.#queues.get(name);
@@ -354,7 +390,7 @@ export class Mempool {
     waiting.queue.delete(waiting);
   }
 
-  #enqueue(entry: EncodedTransaction, queue: SenderQueue): void {
+  #enqueue(entry: EncodedTransaction, queue: SenderQueue, admittedAt: number): void {
     const { nonce, gasPrice, expiryHeight } = entry.transaction.body;
     const waiting: Waiting = {
       entry,
@@ -363,7 +399,7 @@ export class Mempool {
       gasPrice,
       expiryHeight,
       arrival: this.#arrivalCount++,
-      admittedAt: this.#now,
+      admittedAt,
       isTaken: false,
       earlier: this.#lastArrival,
       later: undefined,

@@ -1,19 +1,24 @@
 /**
- * A node: a folder, execution threads, a mempool and a port, wired together. This file knows the order in which things
- * start, stop and fail; what a block or a message means is elsewhere.
+ * A node: a store, execution, a mempool and a port, wired together. This file knows the order in which things start, stop and
+ * fail; what a block or a message means is elsewhere.
  *
- *     socket -> rpc -> admission -> mempool -> producer -> execution thread -> one batch -> receipt, heads -> socket
+ *     socket -> rpc -> admission -> mempool -> producer -> execution -> one batch -> receipt, heads -> socket
+ *
+ * With a folder, execution has threads of its own. Without one, the chain is in memory, execution is inline, and a node need
+ * not have a port either.
  *
  * A receipt is handed out once its block is in the store, never before.
  */
 import { assert, Fault, InputError } from "../vm/errors.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type Claim } from "./admission.ts";
+import { Backend, type BackendOptions } from "./backend.ts";
 import { ChainReader } from "./chain-reader.ts";
+import type { ClaimedBlock, Difference } from "./claimed-block.ts";
 import type { Clock } from "./clock.ts";
-import { Executor, type ExecutorMethods } from "./executor.ts";
+import type { HeldChain, NodeControl, PoolEntry, Powers } from "./control.ts";
+import type { ExecutorMethods } from "./executor.ts";
 import { writeFaultReport } from "./fault-report.ts";
 import type { Genesis } from "./genesis.ts";
-import { LateExecutor } from "./late-executor.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type Dropped, Mempool, type MempoolOptions } from "./mempool.ts";
 import type { Metrics } from "./metrics.ts";
@@ -40,8 +45,8 @@ import type {
   ViewResult,
 } from "./rpc/service.ts";
 import type { Account } from "./state/account.ts";
+import { whenFetched } from "./state-missing.ts";
 import { checkTransaction } from "./state-transition.ts";
-import { type Durability, Store } from "./store.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 import { softwareVersion } from "./version.ts";
 import { Waiters } from "./waiters.ts";
@@ -51,34 +56,28 @@ export { logicalClock, systemClock } from "./clock.ts";
 /** How long a stop waits for the block in the making. One that takes longer is given up: nobody was told of it. */
 const STOP_GRACE_MS = 1_000;
 
-export interface NodeOptions {
-  /** The LevelDB folder. A new one begins with `genesis`. */
-  readonly directory: string;
-  readonly genesis?: Genesis;
-  readonly durability?: Durability;
-  /** Keep the state of the last so many blocks only; default: of all. */
-  readonly prune?: number;
+export interface NodeOptions extends BackendOptions {
   readonly clock: Clock;
   /** Default: a block per transaction. */
   readonly sealing?: Sealing;
+  /** Whether a block per transaction holds no more than one, so that it makes no difference what arrives together. */
+  readonly isOnePerBlock?: boolean;
   readonly mempool?: Partial<MempoolOptions>;
   /** Default: loopback. */
   readonly host?: string;
-  /** 0 picks a free port. */
-  readonly port: number;
+  /** 0 picks a free port; without one, the node is reached from this process alone. */
+  readonly port?: number;
   readonly access?: Omit<AccessOptions, "host">;
   readonly log?: Log;
   /** Whether `/metrics` is served; default true. */
   readonly metrics?: boolean;
+  /** The node whose chain this one follows: it takes no transactions of its own. */
+  readonly followed?: string;
+  /** What makes a devnet of the node. */
+  readonly development?: (control: NodeControl) => Powers;
   /** Told of each block, with the debug text of each of its transactions. */
   readonly onBlock?: (record: BlockRecord, logs: readonly (readonly string[])[]) => void;
 }
-
-/**
- * Folders of the nodes in this process. LevelDB's lock keeps other processes out; for the execution threads' sake it lets this
- * one in as often as it likes.
- */
-const usedLocations = new Set<string>();
 
 /** A transaction that is in the pool. `receipt` is there for who waits for it. */
 interface Admitted {
@@ -91,12 +90,9 @@ export class Node implements NodeService {
   readonly closed: Promise<void>;
   readonly #options: NodeOptions;
   readonly #log: Log;
-  readonly #store: Store;
+  readonly #backend: Backend;
   readonly #chain: ChainReader;
-  readonly #executor: Executor;
-  /** For what nobody pays for. */
-  readonly #views: LateExecutor;
-  readonly #admission = new Admission((claim) => this.#unpaid("decideClaim", claim));
+  readonly #admission: Admission;
   readonly #mempool: Mempool;
   readonly #producer: Producer;
   readonly #waiters = new Waiters();
@@ -110,82 +106,70 @@ export class Node implements NodeService {
   #fault: Error | undefined;
   #settleClosed!: { resolve(): void; reject(error: Error): void };
 
-  private constructor(options: NodeOptions, store: Store, executor: Executor) {
+  /** What a devnet adds. */
+  readonly development?: Powers;
+
+  private constructor(options: NodeOptions, backend: Backend) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#store = store;
+    this.#backend = backend;
+    const { store, executor, views } = backend;
     this.#chain = new ChainReader(store);
-    this.#executor = executor;
-    const { directory, durability = "os" } = options;
-    this.#views = new LateExecutor({ directory, durability, keptRootCount: null }, (fault) => this.#stopOnFault(fault));
     this.#mempool = new Mempool(options.mempool);
     this.#producer = new Producer({
       store,
       executor,
       chain: this.#chain,
       mempool: this.#mempool,
-      views: this.#views,
+      views,
       clock: options.clock,
       sealing: options.sealing ?? { kind: "transaction" },
+      isOnePerBlock: options.isOnePerBlock ?? false,
       log: this.#log,
       onBlock: (record, logs, durationMs) => this.#onBlock(record, logs, durationMs),
+      onRollback: (head) => this.#onRollback(head),
       onDropped: (dropped) => this.#tellDropped(dropped),
-      onFault: (error) => this.#stopOnFault(error),
+      onFault: (error) => this.stopOnFault(error),
     });
+    if (options.development !== undefined) this.development = options.development(this.#control());
+    const decide = (claim: Claim) => this.#unpaid("decideClaim", claim);
+    const { development } = this;
+    this.#admission = new Admission(decide, development && ((sender) => development.isImpersonated(sender)));
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = { resolve, reject };
     });
     // Whoever does not look at `closed` must not bring the process down through it.
     this.closed.catch(() => {});
-    executor.onFault = (fault) => this.#stopOnFault(fault);
+    backend.onFault = (fault) => this.stopOnFault(fault);
   }
 
-  /** Throws what `Store.open` throws, `prune_invalid`, `sealing_invalid` and `port_in_use`. Nothing stays behind when it does. */
+  /** Throws what `Backend.open` throws, `sealing_invalid` and `port_in_use`. Nothing stays behind when it does. */
   static async start(options: NodeOptions): Promise<Node> {
-    const { prune } = options;
-    if (prune !== undefined && !(Number.isSafeInteger(prune) && prune >= 1)) {
-      throw new InputError("prune_invalid", `the state of ${prune} blocks cannot be kept`, {
-        hint: "Keep that of 1 block or more, or leave the option out to keep all.",
-      });
-    }
-    const { directory, genesis, durability = "os" } = options;
-    const metrics = options.metrics === false ? undefined : import("./metrics.ts");
-    const executor = Executor.launch({ directory, durability, keptRootCount: prune ?? null });
-    let store: Store | undefined;
-    let producer: Producer | undefined;
-    let isClaimed = false;
+    const { port } = options;
+    const metrics = port === undefined || options.metrics === false ? undefined : import("./metrics.ts");
+    const backend = await Backend.open(options);
+    let node: Node | undefined;
     try {
-      store = await Store.open(directory, { durability, ...(genesis === undefined ? {} : { genesis }) });
-      if (usedLocations.has(store.location)) {
-        throw new InputError("data_locked", `${directory} is in use by another node of this process`, {
-          hint: "Stop the other node, or give this one a folder of its own.",
-        });
-      }
-      isClaimed = true;
-      usedLocations.add(store.location);
-      await executor.open();
-      const node = new Node(options, store, executor);
-      producer = node.#producer;
-      await node.#serve(await metrics);
+      node = new Node(options, backend);
+      if (port !== undefined) await node.#serve(port, await metrics);
       return node;
     } catch (error) {
-      await producer?.stop();
-      await executor.close(STOP_GRACE_MS);
-      await store?.close();
-      if (isClaimed && store !== undefined) usedLocations.delete(store.location);
+      if (node !== undefined) await node.#producer.stop();
+      await backend.endExecution(STOP_GRACE_MS);
+      await backend.close();
       throw error;
     }
   }
 
-  async #serve(metricsModule: typeof import("./metrics.ts") | undefined): Promise<void> {
-    const { host = "127.0.0.1", port, access } = this.#options;
+  async #serve(port: number, metricsModule: typeof import("./metrics.ts") | undefined): Promise<void> {
+    const { host = "127.0.0.1", access } = this.#options;
     this.#metrics = metricsModule && new metricsModule.Metrics(this.#metricSources());
     this.#server = await startRpcServer({
       service: this,
       host,
       port,
       log: this.#log,
-      onFault: (error) => this.#stopOnFault(error),
+      onFault: (error) => this.stopOnFault(error),
       isReady: () => this.#closing === undefined && this.#producer.failure === undefined,
       isHealthy: () => this.#fault === undefined,
       ...(access !== undefined && { access }),
@@ -203,9 +187,14 @@ export class Node implements NodeService {
       mempool: () => ({ count: this.#mempool.size, bytes: this.#mempool.bytes }),
       connections: () => this.#server?.connectionCount ?? 0,
       subscriptions: () => this.#server?.subscriptionCount ?? 0,
-      waiting: () => ({ blocks: this.#executor.waitingCount, views: this.#views.waitingCount }),
+      waiting: () => ({ blocks: this.#backend.executor.waitingCount, views: this.#backend.views.waitingCount }),
       isStopped: () => this.#producer.failure !== undefined,
     };
+  }
+
+  /** Whether the node has a port, and with it `url` and `port`. */
+  get isServed(): boolean {
+    return this.#server !== undefined;
   }
 
   get url(): string {
@@ -217,16 +206,16 @@ export class Node implements NodeService {
   }
 
   get #rpc(): RpcServer {
-    assert(this.#server !== undefined, "the node serves from its start on");
+    assert(this.#server !== undefined, "a node with a port serves from its start on");
     return this.#server;
   }
 
   get genesis(): Genesis {
-    return this.#store.genesis;
+    return this.#backend.store.genesis;
   }
 
   get genesisHash(): Uint8Array {
-    return this.#store.genesisHash;
+    return this.#backend.store.genesisHash;
   }
 
   // How a node ends.
@@ -247,29 +236,33 @@ export class Node implements NodeService {
   async #close(): Promise<void> {
     const { ended } = await this.#producer.stop();
     // What is in the making has its time to end, and whoever waits for it its receipt.
-    await Promise.all([this.#executor.close(STOP_GRACE_MS), this.#views.close(0)]);
+    await this.#backend.endExecution(STOP_GRACE_MS);
     await ended;
     this.#waiters.rejectAll(nodeStopping());
     await this.#server?.close();
-    await this.#store.close();
-    usedLocations.delete(this.#store.location);
+    await this.#backend.close();
   }
 
   /** A fault never becomes a receipt: the node stops where it is, and the folder holds whole blocks only. */
-  #stopOnFault(error: unknown): void {
+  stopOnFault(error: unknown): void {
     if (this.#fault !== undefined) return;
     const fault = error instanceof Error ? error : new Fault(String(error));
     this.#fault = fault;
     const { header, hash } = this.head();
     const { time, transactions } = this.#producer.producing ?? {};
-    const report = writeFaultReport(this.#options.directory, {
-      chainId: this.genesis.chainId,
-      genesisHash: this.genesisHash,
-      head: { height: header.height, hash },
-      work:
-        time === undefined || transactions === undefined ? null : { method: "produce", blockTime: time, transactions },
-      error: fault,
-    });
+    const { directory } = this.#options;
+    const report =
+      directory &&
+      writeFaultReport(directory, {
+        chainId: this.genesis.chainId,
+        genesisHash: this.genesisHash,
+        head: { height: header.height, hash },
+        work:
+          time === undefined || transactions === undefined
+            ? null
+            : { method: "produce", blockTime: time, transactions },
+        error: fault,
+      });
     this.#log.error({ err: fault, ...(report !== undefined && { report }) }, "an internal fault stops the node");
     // Who waits for `closed` is told.
     this.close().catch(() => {});
@@ -281,7 +274,7 @@ export class Node implements NodeService {
     return {
       version: softwareVersion,
       startedAt: this.#startedAt,
-      durability: this.#options.durability ?? "os",
+      durability: this.#options.directory === undefined ? "memory" : (this.#options.durability ?? "os"),
       sealing: this.#producer.sealer.sealing,
       stopped: this.#producer.failure ?? null,
       lowestStateHeight: this.#chain.lowestStateHeight,
@@ -328,6 +321,11 @@ export class Node implements NodeService {
     return this.#chain.stateTree(height);
   }
 
+  withState<T>(read: () => T): T | Promise<T> {
+    const { fetch } = this.#backend;
+    return fetch === undefined ? read() : whenFetched(read, fetch);
+  }
+
   onHead(listener: (record: BlockRecord) => void): () => void {
     this.#headListeners.add(listener);
     return () => this.#headListeners.delete(listener);
@@ -349,11 +347,11 @@ export class Node implements NodeService {
   ): Promise<ExecutorMethods[M]["result"]> {
     if (this.#closing !== undefined) throw nodeStopping();
     try {
-      return await this.#views.request(method, params);
+      return await this.#backend.views.request(method, params);
     } catch (error) {
       if (!(error instanceof InputError) || error.code !== "head_moved") throw error;
       // Where blocks are made, none is made meanwhile.
-      return this.#executor.request(method, params);
+      return this.#backend.executor.request(method, params);
     }
   }
 
@@ -374,6 +372,7 @@ export class Node implements NodeService {
   }
 
   async #admit(entry: EncodedTransaction, waitTimeoutMs: number | undefined): Promise<Admitted> {
+    if (this.#backend.fetch !== undefined) await this.withState(() => this.account(entry.transaction.body.sender));
     this.#checkAdmissible(entry);
     // Code that is no contract is told to its sender now, with its place, instead of as a bare reason in a receipt.
     const uploads = entry.transaction.body.actions.filter((action) => action.kind === "upload");
@@ -391,6 +390,13 @@ export class Node implements NodeService {
 
   #checkAdmissible(entry: EncodedTransaction): void {
     if (this.#closing !== undefined) throw nodeStopping();
+    const { followed } = this.#options;
+    if (followed !== undefined) {
+      throw new InputError("follower_read_only", "this node follows another one and takes no transactions", {
+        hint: `Send them to ${followed}.`,
+        details: { followed },
+      });
+    }
     if (this.#producer.failure !== undefined) throw this.#producer.failure;
     const { body } = entry.transaction;
     const account = this.account(body.sender);
@@ -452,18 +458,68 @@ export class Node implements NodeService {
     this.#options.onBlock?.(record, logs);
   }
 
-  // Development powers.
-
-  async mine(count: number): Promise<Head> {
-    await this.#producer.sealer.mine(count);
-    return this.head();
+  /** Blocks were taken back: whoever follows the chain learns where it stands. */
+  #onRollback({ header }: Head): void {
+    const record = this.block(header.height);
+    assert(record !== undefined, "the head has a block");
+    for (const listener of this.#headListeners) listener(record);
   }
 
-  setSealing(sealing: Sealing): void {
-    this.#producer.sealer.setSealing(sealing);
+  // What a follower stands on.
+
+  /**
+   * Executes what claims to be the block behind the head. Null when it agrees in everything and is the head now; else where it
+   * differs, and nothing of it is kept.
+   */
+  importBlock(claim: ClaimedBlock): Promise<Difference | null> {
+    return this.#producer.sealer.run(() => this.#producer.importBlock(claim));
   }
 
-  drop({ hash, sender }: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number {
+  /** Takes back the blocks above `height`, and drops what waits. Throws `height_pruned`, `height_unknown`, and what the store throws. */
+  rollBack(height: number): Promise<Head> {
+    return this.#producer.sealer.run(() => this.#rollBack(height, []));
+  }
+
+  // What a devnet's powers stand on.
+
+  #control(): NodeControl {
+    const { sealer } = this.#producer;
+    const held: HeldChain = {
+      seal: (transactions) => this.#producer.sealExactly(transactions),
+      rollback: (height, pool) => this.#rollBack(height, pool),
+      pool: () => this.#mempool.entries(),
+    };
+    return {
+      service: this,
+      get sealing() {
+        return sealer.sealing;
+      },
+      setSealing: (sealing) => sealer.setSealing(sealing),
+      mine: async (count) => {
+        await sealer.mine(count);
+        return this.head();
+      },
+      drop: (what) => this.#drop(what),
+      exclusively: async (work) => {
+        if (this.#producer.failure !== undefined) throw this.#producer.failure;
+        return sealer.run(() => work(held));
+      },
+    };
+  }
+
+  async #rollBack(height: number, pool: readonly PoolEntry[]): Promise<Head> {
+    const head = await this.#producer.rollBack(height);
+    const nonceOf = (sender: Uint8Array) => this.account(sender).nonce;
+    const gone = this.#mempool.restore(pool, nonceOf, height + 1, Date.now());
+    const error = new InputError("chain_reverted", "the chain went back to where it did not wait yet", {
+      hint: "Send it again if it is still wanted.",
+    });
+    this.#tellDropped(gone.map((entry) => ({ entry, error })));
+    this.#onRollback(head);
+    return head;
+  }
+
+  #drop({ hash, sender }: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number {
     const single = hash && this.#mempool.remove(hash);
     const entries =
       hash === undefined ? this.#mempool.removeWhere(sender === undefined ? {} : { sender }) : single ? [single] : [];

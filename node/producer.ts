@@ -9,23 +9,29 @@
  * adopted, everything can still be read, and blocks are made again as soon as there is room, by themselves.
  */
 import { assert, InputError } from "../vm/errors.ts";
-import { decodeHeader, decodeReceipt } from "./block.ts";
+import { decodeBlock, decodeHeader, decodeReceipt } from "./block.ts";
 import type { ChainReader } from "./chain-reader.ts";
+import type { ClaimedBlock, Difference } from "./claimed-block.ts";
 import type { Clock } from "./clock.ts";
-import { type Executor, errorFromMessage, type ProduceRequest, type SealedBlock } from "./executor.ts";
-import type { LateExecutor } from "./late-executor.ts";
+import {
+  type Executor,
+  errorFromMessage,
+  type ProduceRequest,
+  type ProduceResult,
+  type SealedBlock,
+} from "./executor.ts";
 import type { Log } from "./log.ts";
 import type { Dropped, Mempool } from "./mempool.ts";
 import { nameOf } from "./name-of.ts";
-import type { BlockRecord, Sealing } from "./rpc/service.ts";
+import type { BlockRecord, Head, Sealing } from "./rpc/service.ts";
 import { Sealer, type SealResult } from "./sealer.ts";
 import type { Store } from "./store.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
 /** Transactions of one block: bounds its batch and its message to the execution thread. */
-const BLOCK_TRANSACTION_COUNT_MAX = 2_000;
+export const BLOCK_TRANSACTION_COUNT_MAX = 2_000;
 /** Bytes of a block's transactions: what one RPC answer and one batch carry with ease. */
-const BLOCK_SIZE_MAX = 4 * 1024 * 1024;
+export const BLOCK_SIZE_MAX = 4 * 1024 * 1024;
 /** How long production rests after the store refused a block. */
 const STORAGE_RETRY_MS = 1_000;
 /** How long a view may go on when the folder has to be let go of. */
@@ -37,12 +43,16 @@ export interface ProducerOptions {
   readonly mempool: Mempool;
   readonly executor: Executor;
   /** It reads the folder too. */
-  readonly views: LateExecutor;
+  readonly views: Executor;
   readonly clock: Clock;
   readonly sealing: Sealing;
+  /** Whether a block per transaction holds one and no more, so that it makes no difference what arrives together. */
+  readonly isOnePerBlock: boolean;
   readonly log: Log;
   /** Told of each block, once it is the head; `durationMs` is null for one that was found in the store. */
   readonly onBlock: (record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null) => void;
+  /** Told of the head when a rollback that was cut short has been finished. */
+  readonly onRollback: (head: Head) => void;
   /** Told of what left the pool without a block. */
   readonly onDropped: (dropped: readonly Dropped[]) => void;
   readonly onFault: (error: unknown) => void;
@@ -87,17 +97,69 @@ export class Producer {
   /** Makes a block of what is ready. */
   async #produce(mayBeEmpty: boolean): Promise<SealResult> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { mempool, store } = this.#options;
+    const { mempool, store, isOnePerBlock } = this.#options;
     try {
       for (;;) {
         const { blockGasLimit } = store.genesis.params;
-        const entries = mempool.take(blockGasLimit, BLOCK_TRANSACTION_COUNT_MAX, BLOCK_SIZE_MAX);
+        const isOne = isOnePerBlock && this.sealer.sealing.kind === "transaction";
+        const entries = mempool.take(blockGasLimit, isOne ? 1 : BLOCK_TRANSACTION_COUNT_MAX, BLOCK_SIZE_MAX);
         if (entries.length === 0 && !mayBeEmpty) return false;
         const { hasLeftReady } = mempool;
         if (await this.#seal(entries, mayBeEmpty)) return hasLeftReady ? "full" : true;
       }
     } catch (error) {
-      if (error instanceof InputError && !this.#isStopped) this.#rest(error);
+      if (error instanceof InputError && !this.#isStopped && !isForkError(error)) this.#rest(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a block of exactly these, or an empty one. For the time between blocks (`Sealer.run`). Throws the `InputError` of one
+   * that may not be in it, and what the store throws.
+   */
+  async sealExactly(entries: readonly EncodedTransaction[]): Promise<BlockRecord> {
+    const { chain, clock, executor } = this.#options;
+    const startMs = performance.now();
+    const transactions = entries.map(({ encoded }) => encoded);
+    const time = clock(chain.head.header.time);
+    this.#producing = { time, transactions, mayBeEmpty: true, isAllOrNone: true };
+    const { sealed, invalid } = await this.#orRest(executor.request("produce", this.#producing));
+    this.#producing = undefined;
+    if (sealed === null) throw errorFromMessage(invalid[0]!.error);
+    const record = blockRecord(sealed, entries);
+    this.#adopt(record, sealed.logs, performance.now() - startMs);
+    return record;
+  }
+
+  /** As `Node.importBlock`. For the time between blocks. */
+  async importBlock(claim: ClaimedBlock): Promise<Difference | null> {
+    const startMs = performance.now();
+    const result = await this.#orRest(this.#options.executor.request("import", claim));
+    if ("difference" in result) return result.difference;
+    const { header, hash, receipts, logs } = result.sealed;
+    const block = decodeBlock(claim.block);
+    const record = { header: decodeHeader(header), hash, block, receipts: receipts.map(decodeReceipt) };
+    this.#adopt(record, logs, performance.now() - startMs);
+    return null;
+  }
+
+  /** Takes back the blocks above `height`; the pool is not told. For the time between blocks. */
+  async rollBack(height: number): Promise<Head> {
+    const { chain, executor, store } = this.#options;
+    // What cannot be is refused before anything moves.
+    store.nodesAt(height);
+    const head = chain.beginRollback(height);
+    await this.#orRest(executor.request("rollback", { height }));
+    chain.endRollback();
+    return head;
+  }
+
+  async #orRest<T>(work: Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof InputError && !this.#isStopped && !isForkError(error)) this.#rest(error);
       throw error;
     }
   }
@@ -108,7 +170,14 @@ export class Producer {
     const startMs = performance.now();
     const transactions = entries.map(({ encoded }) => encoded);
     this.#producing = { time: clock(chain.head.header.time), transactions, mayBeEmpty };
-    const { sealed, invalid } = await executor.request("produce", this.#producing);
+    let result: ProduceResult;
+    try {
+      result = await executor.request("produce", this.#producing);
+    } catch (error) {
+      if (entries.length === 0 || !isForkError(error)) throw error;
+      return this.#sealReadable(entries, error);
+    }
+    const { sealed, invalid } = result;
     this.#producing = undefined;
     const refusals = new Map(invalid.map(({ index, error }) => [index, errorFromMessage(error)]));
     const included = refusals.size === 0 ? entries : entries.filter((_, index) => !refusals.has(index));
@@ -123,6 +192,15 @@ export class Producer {
     return sealed !== null;
   }
 
+  /** Of transactions of which one needs state that cannot be had: makes a block of the first, or drops it if it is that one. */
+  async #sealReadable(entries: readonly EncodedTransaction[], error: InputError): Promise<boolean> {
+    const { mempool, onDropped } = this.#options;
+    if (entries.length > 1) return this.#seal(entries.slice(0, 1), false);
+    const entry = mempool.remove(entries[0]!.hash);
+    if (entry !== undefined) onDropped([{ entry, error }]);
+    return false;
+  }
+
   /** Takes a block that the store has on top of the head over into everything that follows the head. */
   #adopt(record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null): void {
     const { chain, mempool, onBlock, onDropped } = this.#options;
@@ -133,11 +211,17 @@ export class Producer {
     onDropped(dropped);
   }
 
-  /** Each once, with the nonce that its account has now. */
+  /** Each once, with the nonce that its account has now; edits set those of others. */
   #sendersOf({ block }: BlockRecord) {
     const { chain } = this.#options;
     const senders = new Map<string, Uint8Array>();
-    for (const { body } of block.transactions) senders.set(nameOf(body.sender), body.sender);
+    for (const { body } of block.transactions) {
+      senders.set(nameOf(body.sender), body.sender);
+      for (const action of body.actions) {
+        if (action.kind !== "edit" || action.change.kind !== "nonce") continue;
+        senders.set(nameOf(action.change.address), action.change.address);
+      }
+    }
     return [...senders.values()].map((sender) => ({ sender, nonce: chain.account(sender).nonce }));
   }
 
@@ -172,12 +256,19 @@ export class Producer {
       if (!(error instanceof InputError)) throw error;
       return this.#rest(error);
     }
+    // A rollback that was cut short is finished by the opening.
+    if (store.headHeight < chain.head.header.height || chain.isRollingBack) this.#options.onRollback(chain.reload());
     // What could not be written to the end may be in the log to the end.
     for (const record of chain.unadopted()) this.#adopt(record, [], null);
     this.#failure = undefined;
     log.info({ height: chain.head.header.height }, "block production goes on");
     this.sealer.resume();
   }
+}
+
+/** A fork's remote cannot be reached, or lies: that is no trouble of the store's. */
+function isForkError(error: unknown): error is InputError {
+  return error instanceof InputError && error.code.startsWith("fork_");
 }
 
 function blockRecord(sealed: SealedBlock, included: readonly EncodedTransaction[]): BlockRecord {

@@ -15,9 +15,10 @@ import {
   type Header,
   type Receipt,
 } from "./block.ts";
+import type { ClaimedBlock } from "./claimed-block.ts";
 import { hash } from "./crypto.ts";
 import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
-import { type ClaimedBlock, openReplaySource, type ReplayResult, type ReplaySource, replayChain } from "./replay.ts";
+import { openReplaySource, type ReplayResult, type ReplaySource, replayChain } from "./replay.ts";
 import { applyGenesis } from "./state-transition.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -124,7 +125,7 @@ describe("a replay", () => {
   test.each<[keyof Header, Partial<Header>]>([
     ["height", { height: 7 }],
     ["parentHash", { parentHash: other }],
-    ["protocolVersion", { protocolVersion: 2 }],
+    ["protocolVersion", { protocolVersion: 1 }],
     ["proposer", { proposer: other }],
     ["gasUsed", { gasUsed: 1 }],
     ["gasLimit", { gasLimit: 1 }],

@@ -3,35 +3,19 @@
  * with what the chain claims. It stops at the first difference and names it.
  *
  * The chain to replay is a source of raw bytes: a folder on this machine or a node somewhere. Nothing it says is believed
- * but the genesis, the transactions and the times; even those are decoded and verified anew. A time is an input, so another
- * one shows in the next block's parent hash.
+ * but the genesis, and of a block what `claimed-block.ts` names.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compareBytes } from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
-import {
-  type Block,
-  blockHash,
-  decodeBlock,
-  decodeReceipt,
-  encodeReceipt,
-  type Header,
-  type Receipt,
-} from "./block.ts";
+import { blockHash } from "./block.ts";
 import { Chain } from "./chain.ts";
+import { blockDifference, type ClaimedBlock, type Difference, decodeClaim, executeClaim } from "./claimed-block.ts";
 import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
 import { createClient } from "./rpc/client.ts";
-import { fromHex, toHex } from "./rpc/json.ts";
+import { fromHex } from "./rpc/json.ts";
 import { Store } from "./store.ts";
-import { type EncodedTransaction, encodeTransaction, verifiedTransaction } from "./transaction.ts";
-
-/** A block as it was claimed: borsh of the block, and of each receipt. */
-export interface ClaimedBlock {
-  readonly block: Uint8Array;
-  readonly receipts: readonly Uint8Array[];
-}
 
 export interface ReplaySource {
   readonly genesis: Genesis;
@@ -39,17 +23,6 @@ export interface ReplaySource {
   readonly height: number;
   block(height: number): Promise<ClaimedBlock>;
   close(): Promise<void>;
-}
-
-export interface Difference {
-  readonly height: number;
-  /** Null when the difference is in the block's header. */
-  readonly transactionIndex: number | null;
-  readonly field: string;
-  /** What the chain claims. */
-  readonly expected: string;
-  /** What this machine computes. */
-  readonly actual: string;
 }
 
 export interface ReplayResult {
@@ -146,104 +119,13 @@ async function replayInto(
   if (genesisDifference !== null) return result(genesisDifference);
 
   for (let height = 1; height <= source.height; height++) {
-    const claim = decodeClaim(height, await source.block(height));
-    if ("field" in claim) return result(claim);
-    const { block } = claim;
-    const { header } = block;
-    if (header.time < chain.head.time) {
-      return result(difference(height, null, "time", String(header.time), `at least ${chain.head.time}`));
-    }
-    const transactionsOfBlock: EncodedTransaction[] = [];
-    for (const [index, transaction] of block.transactions.entries()) {
-      try {
-        transactionsOfBlock.push(verifiedTransaction(encodeTransaction(transaction)));
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        return result(difference(height, index, "transaction", "valid", error.code));
-      }
-    }
-    const input = { time: header.time, proposer: store.genesis.proposer, transactions: transactionsOfBlock };
-    const applied = chain.apply(input);
-    const [invalid] = applied.invalid;
-    if (invalid !== undefined) {
-      return result(difference(height, invalid.index, "transaction", "valid", invalid.error.code));
-    }
-    const found = blockDifference(claim, applied);
-    if (found !== null) return result(found);
+    const applied = executeClaim(chain, store.genesis, await source.block(height));
+    if ("field" in applied) return result(applied);
+    const { header } = applied.block;
     await chain.commit(applied);
-    transactions += block.transactions.length;
+    transactions += applied.block.transactions.length;
     gasUsed += BigInt(header.gasUsed);
     onProgress(height, source.height);
   }
   return result(null);
-}
-
-interface BlockAndReceipts {
-  readonly block: Block;
-  readonly receipts: readonly Receipt[];
-}
-
-function decodeClaim(height: number, claim: ClaimedBlock): BlockAndReceipts | Difference {
-  try {
-    return { block: decodeBlock(claim.block), receipts: claim.receipts.map(decodeReceipt) };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return difference(height, null, "encoding", "canonical borsh", error.message);
-  }
-}
-
-function difference(
-  height: number,
-  transactionIndex: number | null,
-  field: string,
-  expected: string,
-  actual: string,
-): Difference {
-  return { height, transactionIndex, field, expected, actual };
-}
-
-function blockDifference(claimed: BlockAndReceipts, computed: BlockAndReceipts): Difference | null {
-  const { height } = computed.block.header;
-  const [expected, actual] = [claimed.block.transactions.length, computed.block.transactions.length];
-  if (expected !== actual) return difference(height, null, "transactions", `${expected}`, `${actual}`);
-  return (
-    receiptsDifference(height, claimed.receipts, computed.receipts) ??
-    headerDifference(claimed.block.header, computed.block.header)
-  );
-}
-
-function receiptsDifference(
-  height: number,
-  claimed: readonly Receipt[],
-  computed: readonly Receipt[],
-): Difference | null {
-  if (claimed.length !== computed.length) {
-    return difference(height, null, "receipts", `${claimed.length}`, `${computed.length}`);
-  }
-  for (const [index, receipt] of computed.entries()) {
-    const claim = claimed[index]!;
-    if (compareBytes(encodeReceipt(claim), encodeReceipt(receipt)) === 0) continue;
-    for (const field of ["status", "gasUsed", "fee", "events", "actions", "transactionHash"] as const) {
-      const [expected, actual] = [show(claim[field]), show(receipt[field])];
-      if (expected !== actual) return difference(height, index, `receipt.${field}`, expected, actual);
-    }
-  }
-  return null;
-}
-
-function headerDifference(claimed: Header, computed: Header): Difference | null {
-  for (const field of Object.keys(computed) as (keyof Header)[]) {
-    const [expected, actual] = [show(claimed[field]), show(computed[field])];
-    if (expected !== actual) return difference(computed.height, null, field, expected, actual);
-  }
-  return null;
-}
-
-/** One line for a value of a header or a receipt, for people and for comparison. */
-function show(value: unknown): string {
-  if (value instanceof Uint8Array) return toHex(value);
-  return JSON.stringify(value, (_, item) => {
-    if (item instanceof Uint8Array) return toHex(item);
-    return typeof item === "bigint" ? String(item) : item;
-  });
 }

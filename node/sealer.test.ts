@@ -35,6 +35,15 @@ class Chain {
     this.sealer.notify();
   }
 
+  /** Something that must not overlap a production, nor another of its kind. */
+  async work(ms: number, isRefused: boolean): Promise<void> {
+    if (this.isProducing) this.faults.push("a production and other work at once");
+    this.isProducing = true;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.isProducing = false;
+    if (isRefused) throw storageFull();
+  }
+
   get counts(): number[] {
     return this.blocks.map(({ count }) => count);
   }
@@ -268,6 +277,87 @@ describe("with a clock of our own", () => {
     });
   });
 
+  describe("work of others", () => {
+    beforeEach(() => begin({ kind: "transaction" }));
+
+    test("waits for the block in the making, and no block is begun until it is over", async () => {
+      chain.submit();
+      await pass(5);
+      const done = chain.sealer.run(async () => {
+        expect(chain.isProducing).toBe(false);
+        chain.submit();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect(chain.attempts).toBe(1);
+        return "done";
+      });
+      await pass(100);
+      expect(await done).toBe("done");
+      expect([chain.counts, timesOfBlocks()]).toEqual([
+        [1, 1],
+        [0, 60],
+      ]);
+    });
+
+    test("is served in the order of the calls, mines among them", async () => {
+      const served: string[] = [];
+      const work = (name: string) => chain.sealer.run(async () => served.push(`${name} at ${chain.blocks.length}`));
+      const all = [
+        work("a"),
+        chain.sealer.mine(2).then(() => served.push("2 mined")),
+        work("b"),
+        work("c"),
+        chain.sealer.mine(1).then(() => served.push("1 mined")),
+      ];
+      await pass(100);
+      await Promise.all(all);
+      expect(served).toEqual(["a at 0", "2 mined", "b at 2", "c at 2", "1 mined"]);
+    });
+
+    test("rejects with what it threw, a bug of ours is a fault as well, and the next is served", async () => {
+      const refusal = storageFull();
+      const fault = new Error("ours");
+      const throwing = (error: Error) =>
+        expect(
+          chain.sealer.run(async () => {
+            throw error;
+          }),
+        ).rejects.toBe(error);
+      const all = [throwing(refusal), throwing(fault), expect(chain.sealer.run(async () => 7)).resolves.toBe(7)];
+      await pass(10);
+      await Promise.all(all);
+      expect(chain.faults.splice(0)).toEqual([fault]);
+    });
+
+    test("waits while the store takes nothing", async () => {
+      chain.sealer.pause();
+      const work = vi.fn(async () => chain.blocks.length);
+      const done = chain.sealer.run(work);
+      await pass(1_000);
+      expect(work).not.toHaveBeenCalled();
+      chain.sealer.resume();
+      await pass(0);
+      expect(await done).toBe(0);
+    });
+
+    test("is let come to its end by a stop, and none is begun after it", async () => {
+      const begun = codeOfWork(chain.sealer.run(() => new Promise<void>((resolve) => setTimeout(resolve, 20))));
+      const late = vi.fn(async () => {});
+      const waiting = codeOfWork(chain.sealer.run(late));
+      await pass(5);
+      let isStopped = false;
+      const stopped = chain.sealer.stop().then(() => {
+        isStopped = true;
+      });
+      await pass(10);
+      expect(isStopped).toBe(false);
+      await pass(10);
+      await stopped;
+      expect([await begun, await waiting]).toEqual(["accepted", "node_stopping"]);
+      expect(await codeOfWork(chain.sealer.run(late))).toBe("node_stopping");
+      expect(late).not.toHaveBeenCalled();
+    });
+  });
+
   describe("another mode", () => {
     test("is refused with an interval that is none, and the old one stays", async () => {
       begin({ kind: "interval", intervalMs: 100 });
@@ -428,6 +518,14 @@ describe("with a clock of our own", () => {
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("mine" as const), count: fc.integer({ min: 1, max: 3 }) }) },
     {
       weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("run" as const),
+        ms: fc.integer({ min: 0, max: 25 }),
+        isRefused: fc.boolean(),
+      }),
+    },
+    {
+      weight: 2,
       arbitrary: fc.constantFrom({ kind: "pause" as const }, { kind: "resume" as const }, { kind: "fail" as const }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("setSealing" as const), sealing: sealingArb }) },
@@ -453,6 +551,10 @@ describe("with a clock of our own", () => {
             const place = mines.length;
             const code = codeOfWork(chain.sealer.mine(step.count)).finally(() => settled.push(place));
             mines.push({ count: step.count, code });
+          } else if (step.kind === "run") {
+            const place = mines.length;
+            const code = codeOfWork(chain.sealer.run(() => chain.work(step.ms, step.isRefused)));
+            mines.push({ count: 0, code: code.finally(() => settled.push(place)) });
           } else chain.sealer[step.kind]();
         }
         // Once the store is well again, everything that is due is done.

@@ -1,8 +1,8 @@
 /**
- * When blocks are made. Production is handed in, and what a block is nobody here knows.
+ * When blocks are made, and what else is done between them. Production is handed in, and what a block is nobody here knows.
  *
- * Law: there is never more than one production at a time, none is begun while paused or after `stop`, and none that is due is
- * forgotten: whatever is told while a block is in the making is looked at after it.
+ * Law: there is never more than one production or work at a time, none is begun while paused or after `stop`, and none that is
+ * due is forgotten: whatever is told while a block is in the making is looked at after it.
  */
 import { InputError } from "../vm/errors.ts";
 import { nodeStopping } from "./node-stopping.ts";
@@ -27,9 +27,10 @@ export interface SealerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-interface Mine {
-  left: number;
-  resolve(): void;
+/** What somebody asked for and waits for. */
+interface Task {
+  /** Does the next part of it; returns whether there is more. */
+  advance(): Promise<boolean>;
   reject(error: unknown): void;
 }
 
@@ -38,7 +39,7 @@ export class Sealer {
   readonly #onFault: SealerOptions["onFault"];
   #sealing: Sealing;
   /** What is to be done, the first of them first. */
-  readonly #mines: Mine[] = [];
+  readonly #tasks: Task[] = [];
   #isTickDue = false;
   #isReadyDue = false;
   /** What could not be done, and is due again on `resume`. */
@@ -86,9 +87,9 @@ export class Sealer {
   }
 
   /**
-   * Makes `count` blocks now, whatever the mode: the first of what is ready, the others of what is ready then, or empty. Calls
-   * are served in order. Rejects with what `produce` threw, and with `InputError` `count_invalid` or `node_stopping`; the blocks
-   * made until then stay.
+   * Makes `count` blocks now, whatever the mode: the first of what is ready, the others of what is ready then, or empty. This and
+   * `run` are served in the order of the calls. Rejects with what `produce` threw, and with `InputError` `count_invalid` or
+   * `node_stopping`; the blocks made until then stay.
    */
   mine(count: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -97,10 +98,34 @@ export class Sealer {
           hint: `Ask for 1 to ${MINE_COUNT_MAX}.`,
         });
       }
-      if (this.#isStopped) throw nodeStopping();
-      this.#mines.push({ left: count, resolve, reject });
-      this.#wake();
+      let left = count;
+      const advance = async () => {
+        await this.#seal(true);
+        if (--left === 0) resolve();
+        return left > 0;
+      };
+      this.#enqueue({ advance, reject });
     });
+  }
+
+  /**
+   * Runs `work` while no block is in the making, and begins none until it is over. It must not wait for a call of `mine` or `run`,
+   * which would wait for it. Rejects with what `work` threw, and with `InputError` `node_stopping`.
+   */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const advance = async () => {
+        resolve(await work());
+        return false;
+      };
+      this.#enqueue({ advance, reject });
+    });
+  }
+
+  #enqueue(task: Task): void {
+    if (this.#isStopped) throw nodeStopping();
+    this.#tasks.push(task);
+    this.#wake();
   }
 
   /** Nothing is begun until `resume`: the store takes nothing at present. */
@@ -117,7 +142,7 @@ export class Sealer {
     this.#wake();
   }
 
-  /** Nothing is begun any more; resolves when what runs is over. Waiting mines reject with `node_stopping`. Never rejects. */
+  /** Nothing is begun any more; resolves when what runs is over. What waits rejects with `node_stopping`. Never rejects. */
   stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#tickTimer);
@@ -125,7 +150,7 @@ export class Sealer {
     // The first may have a block in the making, and hears of it first.
     const begun = this.#isRunning ? this.#idle : Promise.resolve();
     return begun.then(() => {
-      for (const { reject } of this.#mines.splice(0)) reject(nodeStopping());
+      for (const task of this.#tasks.splice(0)) task.reject(nodeStopping());
     });
   }
 
@@ -145,8 +170,8 @@ export class Sealer {
 
   async #run(): Promise<void> {
     while (!this.#isPaused && !this.#isStopped) {
-      const mine = this.#mines[0];
-      if (mine !== undefined) await this.#serve(mine);
+      const task = this.#tasks[0];
+      if (task !== undefined) await this.#serve(task);
       else if (this.#isTickDue) await this.#tick();
       else if (this.#isReadyDue) await this.#sealReady();
       else break;
@@ -155,16 +180,14 @@ export class Sealer {
     this.#isRunning = false;
   }
 
-  async #serve(mine: Mine): Promise<void> {
+  async #serve(task: Task): Promise<void> {
     try {
-      await this.#seal(true);
-      if (--mine.left > 0) return;
-      mine.resolve();
+      if (await task.advance()) return;
     } catch (error) {
-      mine.reject(error);
+      task.reject(error);
       if (!(error instanceof InputError)) this.#onFault(error);
     }
-    this.#mines.shift();
+    this.#tasks.shift();
   }
 
   /** What was ready at the tick and found no room in its block does not wait for the next. */

@@ -21,8 +21,9 @@ describe("every method", () => {
     for (const method of names) {
       const answer = await exampleAnswer(method);
       const { json } = api[method].result;
-      const damaged: unknown[] = [undefined, [], 1.5];
-      if (method !== "rpc_discover" && typeof answer === "object" && answer !== null) {
+      const damaged: unknown[] = [undefined, Array.isArray(answer) ? {} : [], 1.5];
+      if (Array.isArray(answer)) damaged.push([{ ...answer[0], surplus: 1 }]);
+      else if (method !== "rpc_discover" && typeof answer === "object" && answer !== null) {
         damaged.push({ ...answer, surplus: 1 }, Object.fromEntries(Object.entries(answer).slice(1)));
       }
       for (const value of damaged) expect(problemsOf(json, value), `${method} ${String(value)}`).not.toBeNull();
@@ -46,7 +47,7 @@ describe("every method", () => {
 
   test("names only error codes that there are", () => {
     const root = new URL("../../", import.meta.url);
-    const sources = ["vm", "node"].flatMap((folder) =>
+    const sources = ["vm", "node", "devnet"].flatMap((folder) =>
       readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
         .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts") && !path.startsWith("rpc/api"))
         .map((path) => readFileSync(new URL(`${folder}/${path}`, root), "utf8")),
@@ -101,7 +102,11 @@ describe("every method", () => {
         }
         for (const value of wrong) {
           // A name is any text.
-          if (schema.json.type === "string" && schema.json.enum === undefined && typeof value === "string") continue;
+          const { oneOf = [schema.json] }: JsonSchema = schema.json;
+          const types = oneOf.filter((json) => json.enum === undefined).map(({ type }) => type);
+          if (types.includes("boolean") && value === true) continue;
+          if (types.includes("string") && typeof value === "string") continue;
+          if (types.includes("null") && value === null) continue;
           expect(refusal(method, { ...good, [name]: value }), `${method} ${name} ${String(value)}`).toMatchObject({
             code: expect.stringMatching(/^(invalid_params|hex_invalid|address_invalid|cursor_invalid)$/),
             rpcCode: -32602,

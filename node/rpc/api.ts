@@ -5,6 +5,7 @@
  * Parameters go by name in one object. At run time only the node needs what is in here; everyone else imports types.
  */
 import { chainMethods } from "./api/chain.ts";
+import { devMethods } from "./api/dev.ts";
 import { nodeMethods } from "./api/node.ts";
 import { stateMethods } from "./api/state.ts";
 import { transactionMethods } from "./api/transactions.ts";
@@ -13,7 +14,7 @@ import type { Fields, JsonOf, ObjectOf } from "./schema.ts";
 export type { Hex } from "./schema.ts";
 export type * from "./types.ts";
 
-export const api = { ...chainMethods, ...transactionMethods, ...stateMethods, ...nodeMethods };
+export const api = { ...chainMethods, ...transactionMethods, ...stateMethods, ...nodeMethods, ...devMethods };
 
 type Api = typeof api;
 

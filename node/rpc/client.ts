@@ -14,6 +14,7 @@ import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { InputError } from "../../vm/errors.ts";
 import type { RpcMethod, RpcMethods, SubscriptionEvent } from "./api.ts";
+import { clientClosed } from "./client-closed.ts";
 import { isObject } from "./json-rpc.ts";
 
 export type * from "./api.ts";
@@ -414,8 +415,4 @@ function answerInvalid(url: string, problem: string): InputError {
   return new InputError("answer_invalid", `${url} did not answer as a node does: ${problem}`, {
     hint: "See that the address is a node's, and that the node's version is this client's.",
   });
-}
-
-function clientClosed(): InputError {
-  return new InputError("client_closed", "the client was closed");
 }

@@ -29,7 +29,7 @@ export interface Follower {
 }
 
 export interface ChainFollower extends Follower {
-  /** The block at `height`, and all above it, are others now. */
+  /** The chain ends with the block at `height` now, which is the one that it had there; those above it are no more. */
   rollBack(height: number): void;
 }
 
@@ -147,6 +147,7 @@ export class Feed {
     return this.#queries.run(() => this.service.events(makeQuery()));
   }
 
+  /** A head that is no higher than the one before says how far the chain was taken back: each time it is, the node says so. */
   #onHead(record: BlockRecord): void {
     const { height } = record.header;
     if (height <= this.#height) this.#rollBack(height);
@@ -164,8 +165,8 @@ export class Feed {
   }
 
   #rollBack(height: number): void {
-    for (const known of [...this.#recent.keys()]) if (known >= height) this.#recent.delete(known);
-    for (const known of [...this.#headTexts.keys()]) if (known >= height) this.#forgetHeadText(known);
+    for (const known of [...this.#recent.keys()]) if (known > height) this.#recent.delete(known);
+    for (const known of [...this.#headTexts.keys()]) if (known > height) this.#forgetHeadText(known);
     for (const follower of this.chainFollowers) follower.rollBack(height);
   }
 

@@ -24,7 +24,7 @@ import { problemsOf } from "../../test/support/rpc-schema.ts";
 import { Fault } from "../../vm/errors.ts";
 import { addressToText } from "../address.ts";
 import { accountKey, codeInfoKey, codeKey, emptyAccount, encodeAccount, storageKey } from "../state/account.ts";
-import { decodeTransaction, type Transaction } from "../transaction.ts";
+import { decodeTransaction, type EditChange, type Transaction } from "../transaction.ts";
 import { api, type EventJson, type RpcMethod, type RpcMethods, type SealingJson } from "./api.ts";
 import { fromHex, toHex } from "./json.ts";
 import { callMethod } from "./methods.ts";
@@ -38,7 +38,7 @@ describe("the development methods", () => {
   const development = names.filter((name) => name.startsWith("dev_"));
 
   test("are refused to whoever may not control the node, before their parameters are looked at", async () => {
-    expect(development).toHaveLength(3);
+    expect(development).toHaveLength(23);
     const service = await exampleNode();
     const before = await answerOf("node_info", {}, { service });
     for (const method of development) {
@@ -49,6 +49,75 @@ describe("the development methods", () => {
       }
     }
     expect(await answerOf("node_info", {}, { service })).toEqual(before);
+  });
+
+  test("are refused by a node that is no devnet, and change nothing", async () => {
+    for (const method of development) {
+      const service = await exampleNode();
+      delete service.development;
+      const before = service.head();
+      await expect((async () => callMethod(method, examples[method], { service, mayControl: true }))()).rejects.toThrow(
+        expect.objectContaining({ code: "development_disabled", hint: expect.stringContaining("lockstep dev") }),
+      );
+      expect(service.head()).toBe(before);
+    }
+  });
+
+  test("that edit hand on what they were told, one change a block", async () => {
+    const service = new FakeNode();
+    const at = { address: senderText };
+    const bytes = Uint8Array.of(1, 0xff);
+    const cases: [string, object, EditChange][] = [
+      ["dev_faucet", at, { kind: "credit", address: sender, amount: 10n ** 18n }],
+      ["dev_faucet", { ...at, amount: "7" }, { kind: "credit", address: sender, amount: 7n }],
+      ["dev_setBalance", { ...at, balance: "0" }, { kind: "balance", address: sender, balance: 0n }],
+      ["dev_setNonce", { ...at, nonce: 3 }, { kind: "nonce", address: sender, nonce: 3 }],
+      ["dev_setCode", { ...at, code: "0x01ff" }, { kind: "code", address: sender, code: bytes }],
+      ["dev_setCode", { ...at, code: null }, { kind: "code", address: sender, code: null }],
+      [
+        "dev_setStorage",
+        { contract: contractText, key: "0x", value: "0x01ff" },
+        { kind: "storage", contract, key: new Uint8Array(), value: bytes },
+      ],
+      [
+        "dev_setStorage",
+        { contract: contractText, key: "0x01ff", value: null },
+        { kind: "storage", contract, key: bytes, value: null },
+      ],
+    ];
+    for (const [method, params] of cases) {
+      expect(await answerOf(method, params, { service })).toEqual({
+        height: service.head().header.height,
+        hash: toHex(service.head().hash),
+        transactionHash: `0x${"09".repeat(32)}`,
+      });
+    }
+    expect(service.development?.edits).toEqual(cases.map(([, , change]) => change));
+    expect(service.head().header.height).toBe(cases.length);
+  });
+
+  test("mean everybody when they name nobody, and a block at once unless told otherwise", async () => {
+    const service = new FakeNode();
+    const ask = (method: string, params: object) => answerOf(method, params, { service });
+    expect(await ask("dev_impersonate", {})).toEqual({ everybody: true, addresses: [] });
+    expect(await ask("dev_impersonate", { address: senderText })).toEqual({ everybody: true, addresses: [senderText] });
+    expect(await ask("dev_stopImpersonating", {})).toEqual({ everybody: false, addresses: [senderText] });
+    await ask("dev_advanceTime", { ms: 5, mine: false });
+    expect(service.head().header.height).toBe(0);
+    await ask("dev_advanceTime", { ms: 5 });
+    await ask("dev_setTime", { time: 50_000 });
+    expect(service.head().header.height).toBe(2);
+  });
+
+  test("refuse a dump that no answer holds, and hand on what is to be loaded", async () => {
+    const service = new FakeNode();
+    const { development } = service;
+    development!.dumped = new Uint8Array(2 * 1024 * 1024);
+    await expect(answerOf("dev_dump", {}, { service })).rejects.toThrow(failing("dump_too_large"));
+    development!.dumped = Uint8Array.of(7, 8);
+    const { dump } = (await answerOf("dev_dump", {}, { service })) as { dump: string };
+    await answerOf("dev_load", { dump }, { service });
+    expect(development!.loaded).toEqual(Uint8Array.of(7, 8));
   });
 
   test("alone are", async () => {
@@ -433,7 +502,7 @@ test("an unknown method is told of its neighbours", () => {
     }
     return undefined;
   };
-  expect(hintOf("dev_seal")).toBe("There are dev_mine, dev_setSealing, dev_dropTransactions.");
+  expect(hintOf("dev_seal")).toContain(", dev_mine, dev_setSealing, dev_dropTransactions, ");
   for (const method of ["", "_", "eth_chainId", "chain", "__proto__", "x".repeat(1_000_000), "toString"]) {
     expect(hintOf(method)).toBe("`rpc_discover` lists the methods.");
   }

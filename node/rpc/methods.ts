@@ -6,6 +6,7 @@ import { InputError } from "../../vm/errors.ts";
 import { api, isDevelopment, type RpcMethod } from "./api.ts";
 import { isObject, ProtocolError, quote } from "./json-rpc.ts";
 import { chain } from "./methods/chain.ts";
+import { dev } from "./methods/dev.ts";
 import { node } from "./methods/node.ts";
 import { state } from "./methods/state.ts";
 import { transactions } from "./methods/transactions.ts";
@@ -29,7 +30,7 @@ export type Implementation<S extends MethodSpecs> = {
 
 type Result<M extends MethodSpec> = JsonOf<M["result"]> | Promise<JsonOf<M["result"]>>;
 
-const implementation: Implementation<typeof api> = { ...chain, ...transactions, ...state, ...node };
+const implementation: Implementation<typeof api> = { ...chain, ...transactions, ...state, ...node, ...dev };
 
 interface Method {
   readonly read: (params: unknown) => Readonly<Record<string, unknown>>;

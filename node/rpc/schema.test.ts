@@ -40,8 +40,20 @@ test("what a parameter's reader takes, its schema takes", () => {
       expect(problemsOf(schema.json, value), `${name}: ${JSON.stringify(value)}`).toBeNull();
     }
   };
-  for (const value of [contractText, includedHash, "12", "1-2-3", "0x00", "heads", "manual", 1, ["0x", "0x00"]])
-    check(value);
+  const taking = [
+    contractText,
+    includedHash,
+    "12",
+    "1-2-3",
+    "0x00",
+    "heads",
+    "manual",
+    1,
+    true,
+    ["0x", "0x00"],
+    ["", "0f"],
+  ];
+  for (const value of taking) check(value);
   expect([...taken].sort()).toEqual([...schemas.keys()].sort());
 
   const pieces = fc.constantFrom(

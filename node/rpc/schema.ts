@@ -126,7 +126,11 @@ export function oneOf<const T extends string>(values: readonly T[]): Readable<T,
 }
 
 export const count = integer(0, Number.MAX_SAFE_INTEGER);
-export const boolean: Schema<boolean> = { json: { type: "boolean" } };
+export const boolean: Readable<boolean, boolean> = {
+  json: { type: "boolean" },
+  type: "true or false",
+  read: (value) => (typeof value === "boolean" ? value : undefined),
+};
 export const string: Schema<string> = { json: { type: "string" } };
 /** Whatever its own standard says. */
 export const anyObject: Schema<object> = { json: { type: "object" } };
@@ -167,12 +171,24 @@ export const address = readable<string, Uint8Array>(
   (value) => (typeof value === "string" && value.length <= ADDRESS_LENGTH_MAX ? addressFromText(value) : undefined),
 );
 
+/** Of 2^128 - 1, the largest. */
+const AMOUNT_LENGTH_MAX = 39;
+
 /** Never a number, which would lose digits above 2^53. */
-export const amount = named<string>("Amount", {
-  type: "string",
-  pattern: "^(0|[1-9][0-9]*)$",
-  description: "An amount below 2^128 in decimal digits, in the smallest unit of the balance.",
-});
+export const amount = readable<string, bigint>(
+  named("Amount", {
+    type: "string",
+    pattern: "^(0|[1-9][0-9]*)$",
+    description: "An amount below 2^128 in decimal digits, in the smallest unit of the balance.",
+  }),
+  "an amount below 2^128 in decimal digits",
+  (value) => {
+    if (typeof value !== "string" || value.length > AMOUNT_LENGTH_MAX || !/^(0|[1-9]\d*)$/.test(value))
+      return undefined;
+    const parsed = BigInt(value);
+    return parsed < 2n ** 128n ? parsed : undefined;
+  },
+);
 
 export const cursor = readable<string, EventPosition>(
   named("Cursor", {
@@ -211,6 +227,15 @@ export function readableList<T, V>(item: Readable<T, V>, lengthMax: number): Rea
 
 export function orNull<T>({ json }: Schema<T>): Schema<T | null> {
   return { json: { oneOf: [json, { type: "null" }] } };
+}
+
+/** A parameter that may be null, said so on purpose. */
+export function readableOrNull<T, V>(schema: Readable<T, V>): Readable<T | null, V | null> {
+  return {
+    ...orNull(schema),
+    type: `${schema.type}, or null`,
+    read: (value) => (value === null ? null : schema.read(value)),
+  };
 }
 
 export function object<const F extends Fields>(fields: F): Schema<ObjectOf<F>> {

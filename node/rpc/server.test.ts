@@ -35,7 +35,7 @@ import { hash } from "../crypto.ts";
 import { decodeGenesis } from "../genesis.ts";
 import { silentLog } from "../log.ts";
 import { verifyItem } from "../merkle.ts";
-import { defaultParams } from "../params.ts";
+import { defaultParams, PROTOCOL_VERSION } from "../params.ts";
 import { accountKey, emptyAccount, encodeAccount, storageKey } from "../state/account.ts";
 import { jmtProofSpec } from "../state/ics23.ts";
 import { verifyKeys } from "../state/verify.ts";
@@ -64,7 +64,7 @@ describe.each(transports)("every method answers over %s", (transport) => {
       height: 1,
       headHash: toHex(one.hash),
       stateRoot: toHex(noHash),
-      protocolVersion: 1,
+      protocolVersion: PROTOCOL_VERSION,
       blockGasLimit: defaultParams.blockGasLimit,
       gasPriceMin: "1",
       pending: 0,

@@ -9,7 +9,9 @@ import type { Block, Event, Header, Receipt } from "../block.ts";
 import type { Genesis } from "../genesis.ts";
 import type { Account } from "../state/account.ts";
 import type { NodeReader } from "../state/tree.ts";
-import type { EncodedTransaction, Transaction } from "../transaction.ts";
+import type { EditChange, EncodedTransaction, Transaction } from "../transaction.ts";
+
+export type { EditChange } from "../transaction.ts";
 
 export interface Head {
   readonly header: Header;
@@ -119,7 +121,7 @@ export interface NodeInfo {
   /** Of the software. */
   readonly version: string;
   readonly startedAt: number;
-  readonly durability: "os" | "sync";
+  readonly durability: "os" | "sync" | "memory";
   readonly sealing: Sealing;
   /** Why no block is made at present; null while blocks are made. */
   readonly stopped: InputError | null;
@@ -197,11 +199,89 @@ export interface NodeService {
   onHead(listener: (record: BlockRecord) => void): () => void;
   onPool(listener: (event: PoolEvent) => void): () => void;
 
-  // Development powers.
+  /**
+   * Runs a read of the state (`account`, `storage`, `code`, `stateTree` and what follows from them), which may be run more than
+   * once: a fork fetches what it has not read before. Throws `InputError` `fork_*` when that fails.
+   */
+  withState<T>(read: () => T): T | Promise<T>;
+  /** What a devnet adds; absent where a chain is only followed or served. */
+  readonly development?: Development;
+}
+
+/** The account of a development key, which everybody may know. */
+export interface DevelopmentAccount {
+  readonly address: Uint8Array;
+  readonly secretKey: Uint8Array;
+  /** Where it is below the mnemonic's seed. */
+  readonly path: string;
+}
+
+/** A change of the state by its developer, as a block's transaction. */
+export interface Edited extends Head {
+  readonly transactionHash: Uint8Array;
+}
+
+export interface DevelopmentTime {
+  /** Of the next block, were it made now; milliseconds since 1970, as all times. */
+  readonly next: number;
+  /** Of the head. */
+  readonly head: number;
+  /** Between two blocks; null while the machine's clock, moved or not, is followed. */
+  readonly stepMs: number | null;
+}
+
+export interface Impersonation {
+  readonly everybody: boolean;
+  readonly addresses: readonly Uint8Array[];
+}
+
+export interface SnapshotInfo {
+  readonly id: number;
+  readonly height: number;
+}
+
+/**
+ * The powers of a devnet's developer. At once or, while another call waits for the end of a block, behind it. What changes the chain runs between blocks, in the order of the calls, and all of it is
+ * undone by a revert or a reset: chain, clock, pool, sealing, impersonation and labels.
+ */
+export interface Development {
+  readonly accounts: readonly DevelopmentAccount[];
+  readonly labels: readonly { readonly address: Uint8Array; readonly label: string }[];
+  readonly impersonation: Impersonation;
+  readonly time: DevelopmentTime;
+  readonly snapshots: readonly SnapshotInfo[];
 
   /** Makes `count` blocks, the first of what is ready and the others empty; returns the last. */
   mine(count: number): Promise<Head>;
-  setSealing(sealing: Sealing): void;
+  setSealing(sealing: Sealing): void | Promise<void>;
   /** Takes waiting transactions out of the pool, by hash or all of a sender or all; returns how many. */
   drop(what: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number;
+
+  /**
+   * Makes a block of these changes and nothing else. Throws `InputError` and changes nothing: `balance_overflow`,
+   * `not_a_contract`, `storage_*`, and what `prepareContract` throws.
+   */
+  edit(changes: readonly EditChange[]): Promise<Edited>;
+  /** Lets everybody send in the name of an address, or of all (null). Throws `too_many_impersonated`. */
+  impersonate(address: Uint8Array | null): void | Promise<void>;
+  stopImpersonating(address: Uint8Array | null): void | Promise<void>;
+  /** Throws `label_invalid`, `too_many_labels`. */
+  setLabel(address: Uint8Array, label: string | null): void | Promise<void>;
+
+  /** The next block's time, from which time goes on. With `mine`, that block is made at once. Throws `time_backwards`, `time_invalid`. */
+  setTime(time: number, mine: boolean): Promise<DevelopmentTime>;
+  advanceTime(ms: number, mine: boolean): Promise<DevelopmentTime>;
+  setTimeStep(stepMs: number | null): Promise<DevelopmentTime>;
+
+  /** Remembers everything as it is. Throws `too_many_snapshots`. */
+  snapshot(): Promise<SnapshotInfo>;
+  /** Goes back to a snapshot, which stays; later ones are spent. Throws `snapshot_unknown`. */
+  revert(id: number): Promise<Head>;
+  /** Goes back to the chain's beginning and to what the devnet started with. */
+  reset(): Promise<Head>;
+
+  /** The state at the head as bytes that `load` takes. Throws `dump_too_large`. */
+  dump(): Promise<{ readonly bytes: Uint8Array; readonly height: number; readonly stateRoot: Uint8Array }>;
+  /** Makes blocks after which the state is the dump's. Throws `dump_invalid`, `dump_version`, and then changes nothing. */
+  load(bytes: Uint8Array): Promise<Head>;
 }

@@ -101,11 +101,12 @@ describe("heads", () => {
     node.rollBack(1);
     node.seal(transactions(1));
     node.seal(transactions(1));
-    await vi.waitFor(() => expect(events).toHaveLength(5));
+    await vi.waitFor(() => expect(events).toHaveLength(6));
     const heads = events.map((event) => (event as Extract<SubscriptionEvent, { kind: "head" }>).head);
-    expect(heads.map(({ height }) => height)).toEqual([1, 2, 3, 2, 3]);
-    expect(heads[3]!.parentHash).toBe(heads[0]!.hash);
-    expect(heads[4]!.parentHash).toBe(heads[3]!.hash);
+    expect(heads.map(({ height }) => height)).toEqual([1, 2, 3, 1, 2, 3]);
+    expect(heads[3]).toEqual(heads[0]);
+    expect(heads[4]!.parentHash).toBe(heads[0]!.hash);
+    expect(heads[5]!.parentHash).toBe(heads[4]!.hash);
   });
 
   test("behind a cursor above the head say so at once", async () => {

@@ -9,7 +9,8 @@
  * What one connection makes the node hold for all its subscriptions together is `unsentPushBytesMax` and one notification
  * more. The largest are a head of a full block (0.2 MB), an event (40 KB) and the receipt of a watched transaction.
  *
- * When the chain is taken back, the positions go back with it: heights repeat, and each head names its parent.
+ * When the chain is taken back, the positions go back with it: the head that is left is told again, then those that come on top
+ * of it. Of the events, what stayed in the chain is told once. Heights repeat, and each head names its parent.
  */
 import { InputError } from "../../vm/errors.ts";
 import type { Feed, Sender } from "./feed.ts";

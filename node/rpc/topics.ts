@@ -105,6 +105,7 @@ export class HeadSubscription extends ChainSubscription {
     this.height = height;
   }
 
+  /** The block where the chain ends is told once more, so that who follows knows where that is. */
   rollBack(height: number): void {
     this.height = Math.min(this.height, height - 1);
   }
@@ -148,9 +149,10 @@ export class EventSubscription extends ChainSubscription {
     this.#position = endOfBlock(height);
   }
 
+  /** What stayed in the chain was told, or will be; it is not told again. */
   rollBack(height: number): void {
     // Another object in any case, so that a search that runs is of no use any more.
-    this.#position = this.height >= height ? endOfBlock(height - 1) : { ...this.#position };
+    this.#position = this.height > height ? endOfBlock(height) : { ...this.#position };
   }
 
   protected follow(headHeight: number, mayGoOn: () => boolean): boolean {

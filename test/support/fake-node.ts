@@ -40,6 +40,7 @@ import {
 } from "../../node/transaction.ts";
 import { ABI_SECTION } from "../../vm/abi.ts";
 import { InputError } from "../../vm/errors.ts";
+import { FakeDevelopment } from "./fake-development.ts";
 
 const secretKey = new Uint8Array(32).fill(7);
 /** Who signs every transaction. */
@@ -85,6 +86,7 @@ export class FakeNode implements NodeService {
     params: defaultParams,
     proposer: sender,
     balances: [{ address: sender, balance: 1n << 100n }],
+    base: null,
   };
   readonly genesisHash = hash("genesis", encodeGenesis(this.genesis));
   readonly #records: BlockRecord[] = [];
@@ -98,6 +100,7 @@ export class FakeNode implements NodeService {
   codeReads = 0;
   bigCode = new Uint8Array(1024 * 1024).fill(0xab);
   sealing: Sealing = { kind: "transaction" };
+  development?: FakeDevelopment = new FakeDevelopment(this, secretKey, sender);
   stopped: InputError | null = null;
 
   constructor() {
@@ -139,12 +142,13 @@ export class FakeNode implements NodeService {
     for (const listener of this.#headListeners) listener(record);
   }
 
-  /** Takes the chain back to `height`, silently; the next head says so. */
+  /** Takes the chain back to `height` and tells of the head that is left. */
   rollBack(height: number): void {
     for (const { hash, receipts } of this.#records.splice(height + 1)) {
       this.#heights.delete(hexOf(hash));
       for (const { transactionHash } of receipts) this.#transactions.delete(hexOf(transactionHash));
     }
+    this.announce(this.head());
   }
 
   /** Puts a transaction into the pool, where it waits until it is sealed or dropped. */
@@ -255,6 +259,9 @@ export class FakeNode implements NodeService {
     for (const { key, bytes } of newNodes) nodes.set(hexOf(key), bytes);
     return { header: { ...this.#records[height]!.header, stateRoot: root }, nodes: reader };
   }
+  withState<T>(read: () => T): T | Promise<T> {
+    return read();
+  }
 
   // Transactions.
 
@@ -318,7 +325,7 @@ export class FakeNode implements NodeService {
 
   // Development powers.
 
-  async mine(count: number) {
+  mine(count: number) {
     const ready = [...this.#pool.values()].filter(({ isReady }) => isReady);
     this.seal(ready.map(({ entry }) => entry.transaction));
     for (let made = 1; made < count; made++) this.seal([]);

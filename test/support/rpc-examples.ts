@@ -8,7 +8,17 @@ import { toHex } from "../../node/rpc/json.ts";
 import { type CallContext, callMethod } from "../../node/rpc/methods.ts";
 import { accountKey, storageKey } from "../../node/state/account.ts";
 import { transactionHash } from "../../node/transaction.ts";
-import { call, codeHash, contract, FakeNode, sender, transaction, transactionWith, upload } from "./fake-node.ts";
+import {
+  bareCode,
+  call,
+  codeHash,
+  contract,
+  FakeNode,
+  sender,
+  transaction,
+  transactionWith,
+  upload,
+} from "./fake-node.ts";
 
 const included = transaction(call);
 const waiting = transactionWith({ nonce: 5 }, { kind: "transfer", to: contract, amount: 5n });
@@ -26,6 +36,8 @@ export async function exampleNode(): Promise<FakeNode> {
   const node = new FakeNode();
   await node.submit(included);
   node.admit(waiting);
+  node.development?.setLabel(sender, "alice");
+  await node.development?.snapshot();
   return node;
 }
 
@@ -51,12 +63,33 @@ export const examples: { readonly [M in RpcMethod]: RpcMethods[M]["params"] } = 
   state_storage: { contract: contractText, key: toHex(key), height: 1 },
   state_proof: { keys: [toHex(accountKey(sender)), toHex(storageKey(contract, key))] },
   state_ics23Proof: { key: toHex(accountKey(sender)) },
+  state_nodes: { places: ["", "0"] },
   contract_code: { codeHash: toHex(codeHash) },
   contract_abi: { contract: contractText },
   contract_view: { contract: contractText, method: "get", args: "0x" },
+  dev_accounts: {},
+  dev_faucet: { address: senderText, amount: "5000" },
+  dev_setBalance: { address: senderText, balance: "1000000" },
+  dev_setNonce: { address: senderText, nonce: 12 },
+  dev_setCode: { address: contractText, code: toHex(bareCode) },
+  dev_setStorage: { contract: contractText, key: toHex(key), value: "0x2a" },
+  dev_impersonate: { address: senderText },
+  dev_stopImpersonating: { address: senderText },
   dev_mine: { count: 2 },
   dev_setSealing: { kind: "interval", intervalMs: 1_000 },
   dev_dropTransactions: { sender: senderText },
+  dev_time: {},
+  dev_setTime: { time: 1_735_689_600_000 },
+  dev_advanceTime: { ms: 86_400_000, mine: false },
+  dev_setTimeStep: { stepMs: 500 },
+  dev_snapshot: {},
+  dev_snapshots: {},
+  dev_revert: { snapshot: 1 },
+  dev_reset: {},
+  dev_dump: {},
+  dev_load: { dump: "0x0102" },
+  dev_setLabel: { address: senderText, label: "alice" },
+  dev_labels: {},
   node_info: {},
   rpc_discover: {},
 };

@@ -53,6 +53,7 @@ export const chainMethods = {
       uploadByteGas: field(count, "Gas for each byte of uploaded code, above the transaction's own."),
       createGas: field(count, "Gas of a create action, before the contract runs."),
       callGas: field(count, "Gas of a call action, before the contract runs."),
+      development: field(boolean, "Whether blocks may hold transactions that nobody signed, and edits of the state."),
     }),
   },
 

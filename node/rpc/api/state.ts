@@ -13,6 +13,7 @@ import {
   object,
   optional,
   orNull,
+  type Readable,
   readableList,
   string,
 } from "../schema.ts";
@@ -22,9 +23,21 @@ import { headerBytes, height, name, status } from "../types.ts";
 export const PROOF_KEYS_MAX = 64;
 export const PROOF_VALUES_SIZE_MAX = 4 * 1024 * 1024;
 
+/** Places of one answer, and bytes that are read for it: for each node, those of its children too. */
+export const TREE_PLACES_MAX = 64;
+export const TREE_READ_SIZE_MAX = 4 * 1024 * 1024;
+
+/** Where a node is in the state tree: the nibbles of its path as hexadecimal digits. */
+const place: Readable<string, string> = {
+  json: { type: "string", pattern: "^[0-9a-f]{0,64}$", maxLength: 64 },
+  type: "0 to 64 lower case hexadecimal digits",
+  read: (value) => (typeof value === "string" && /^[0-9a-f]{0,64}$/.test(value) ? value : undefined),
+};
+
 const heightErrors = {
   height_unknown: "There is no such block yet.",
   height_pruned: "The state of that height is not kept any more.",
+  height_before_base: "The chain goes on from a block of another chain above that height.",
 };
 
 const contractErrors = { not_a_contract: "There is no contract at the address." };
@@ -84,6 +97,38 @@ export const stateMethods = {
     params: { key: field(hex, "A key of the state, as `state_proof` has them."), height: stateHeight },
     result: object({ header: headerBytes, proof: field(anyObject, "The CommitmentProof.") }),
     errors: { ...heightErrors, proof_inexpressible: "The state is empty, which ICS-23 cannot say." },
+  },
+
+  state_nodes: {
+    summary:
+      "Nodes of the state tree by their places, with what shows that they are the tree's; a fork reads a state with it.",
+    description:
+      "A place is the nibbles of a path as digits: the root's is the empty text, and a key's leaf is at the beginning of its " +
+      "SHA-256. A record names its children by version, hash and kind. Of these a record's own hash does not say which child " +
+      "is a leaf, nor where a lone leaf lies; the children's preimages do. A version nothing shows.",
+    params: {
+      places: field(readableList(place, TREE_PLACES_MAX), "Which nodes."),
+      height: stateHeight,
+    },
+    result: object({
+      header: headerBytes,
+      nodes: field(
+        listOf(
+          orNull(
+            object({
+              record: field(hex, "The node as it is stored."),
+              children: field(
+                hex,
+                "For each child of an inner node, in order, 64 bytes: a leaf's path and the hash of its value, or the hashes of " +
+                  "the halves below an inner node.",
+              ),
+            }),
+          ),
+        ),
+        "One for each place, in order; null where no node is. May end before the places do, but never before the first.",
+      ),
+    }),
+    errors: heightErrors,
   },
 
   contract_code: {

@@ -55,6 +55,7 @@ const submitErrors = {
   bad_signature: "The sender did not sign these bytes.",
   sender_invalid: "Everybody can sign for the sender's key.",
   ...admissionErrors,
+  follower_read_only: "The node follows another one, which takes transactions.",
   already_known: "It is waiting already.",
   already_included: "It is in a block already.",
   nonce_taken: "Another with its nonce is being put into a block.",
