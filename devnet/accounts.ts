@@ -23,6 +23,8 @@ export interface DevAccount {
   readonly name: string;
   readonly address: Uint8Array;
   readonly secretKey: Uint8Array;
+  /** Where the key is below the seed: `m/44'/1'/0'`. */
+  readonly path: string;
 }
 
 /** Throws `InputError`: `mnemonic_invalid`, `account_count`. */
@@ -30,9 +32,17 @@ export function devAccounts(mnemonic = DEFAULT_MNEMONIC, count = DEFAULT_ACCOUNT
   if (!Number.isInteger(count) || count < 1 || count > ACCOUNT_COUNT_MAX) {
     throw new InputError("account_count", `${count} accounts; a devnet has 1 to ${ACCOUNT_COUNT_MAX}`);
   }
-  const seed = seedOf(mnemonic);
-  return Array.from({ length: count }, (_, index) => accountAt(seed, index));
+  const known = lastDerived?.mnemonic === mnemonic ? lastDerived.accounts : [];
+  if (known.length < count) {
+    const seed = seedOf(mnemonic);
+    const more = Array.from({ length: count - known.length }, (_, index) => accountAt(seed, known.length + index));
+    lastDerived = { mnemonic, accounts: [...known, ...more] };
+  }
+  return lastDerived!.accounts.slice(0, count);
 }
+
+/** A test suite makes many devnets with the same accounts, and deriving those takes longer than everything else. */
+let lastDerived: { readonly mnemonic: string; readonly accounts: readonly DevAccount[] } | undefined;
 
 /** One of the accounts without deriving the others. Throws `InputError`: `mnemonic_invalid`, `account_count`. */
 export function devAccount(index: number, mnemonic = DEFAULT_MNEMONIC): DevAccount {
@@ -54,7 +64,7 @@ function seedOf(mnemonic: string): Uint8Array {
 
 function accountAt(seed: Uint8Array, index: number): DevAccount {
   const { secretKey } = deriveKey(seed, [44, 1, index]);
-  return { name: `dev${index}`, address: publicKeyOf(secretKey), secretKey };
+  return { name: `dev${index}`, address: publicKeyOf(secretKey), secretKey, path: `m/44'/1'/${index}'` };
 }
 
 const HARDENED = 0x8000_0000;

@@ -23,7 +23,9 @@ export interface DevConfig {
   readonly mnemonic?: string;
   readonly chainId?: string;
   readonly deterministic?: boolean;
-  readonly durability?: "os" | "sync";
+  readonly durability?: "os" | "sync" | "memory";
+  /** Go on from another node's block: `ws://host:port`, or `ws://host:port@height`. */
+  readonly fork?: string;
   /** Keep the state of the last so many blocks only. */
   readonly prune?: number;
   /** Seconds between blocks: 0.01 to 86400. */
