@@ -13,8 +13,9 @@ import { packageVersion } from "./package-root.ts";
 import { READY_SCHEMA_VERSION } from "./ready-file.ts";
 
 export interface StartedWith {
-  readonly dataDir: string;
-  readonly durability: Durability;
+  /** Null for a chain in memory. */
+  readonly dataDir: string | null;
+  readonly durability: Durability | "memory";
   readonly sealing: Sealing;
   readonly configFile: string | null;
   /** One that was made for this run. One that was given is known to who gave it, and is not repeated. */
@@ -44,6 +45,7 @@ export function readyFacts(devnet: Devnet, { dataDir, durability, sealing, confi
     sealing,
     durability,
     dataDir,
+    fork: genesis.base && { height: genesis.base.height, blockHash: toHex(genesis.base.blockHash) },
     configFile,
     token: madeToken,
     mnemonic,
@@ -57,9 +59,10 @@ export function readyFacts(devnet: Devnet, { dataDir, durability, sealing, confi
   };
 }
 
-const survival: Readonly<Record<Durability, string>> = {
+const survival: Readonly<Record<Durability | "memory", string>> = {
   os: "a block survives the end of this process, but not of the machine (`--durability sync` does)",
   sync: "a block survives a power cut",
+  memory: "nothing survives the end of this process",
 };
 
 function sealingText(sealing: Sealing): string {
@@ -104,7 +107,8 @@ export function bannerLines(facts: ReadyFacts): string[] {
       ["gas price", `at least ${facts.gasPriceMin}`],
       ["blocks", sealingText(facts.sealing)],
       ["durability", `${durability}: ${survival[durability]}`],
-      ["data", facts.dataDir],
+      ...(facts.dataDir === null ? [] : [["data", facts.dataDir] as const]),
+      ...(facts.fork === null ? [] : [["forked", `at height ${facts.fork.height}, ${facts.fork.blockHash}`] as const]),
       ...(configFile === null ? [] : [["config", configFile] as const]),
     ]),
     ...(token === null ? [] : ["", "Token, for development methods; made for this run", `  ${token}`]),

@@ -4,7 +4,14 @@
  * Whatever the node refuses, and a node that does not answer, ends the command with the exit code `node`.
  */
 import type { RpcMethod, RpcMethods } from "../node/rpc/api.ts";
-import { type Client, createClient, type EventOfTopic, type Subscription, type Topic } from "../node/rpc/client.ts";
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type EventOfTopic,
+  type Subscription,
+  type Topic,
+} from "../node/rpc/client.ts";
 import { fromHex } from "../node/rpc/json.ts";
 import { type Abi, decodeAbi } from "../vm/abi.ts";
 import type { InputError } from "../vm/errors.ts";
@@ -50,8 +57,12 @@ export class Chain {
 }
 
 /** Connects, runs `work`, and disconnects whatever happens. Throws `InputError` `url_invalid` as a usage error. */
-export async function withChain<T>(url: string, work: (chain: Chain) => Promise<T>): Promise<T> {
-  const client = createClient(url);
+export async function withChain<T>(
+  url: string,
+  work: (chain: Chain) => Promise<T>,
+  access: Pick<ClientOptions, "token"> = {},
+): Promise<T> {
+  const client = createClient(url, access);
   try {
     const info = await during(exitCodes.node, () => client.call("chain_info", {}));
     return await work(new Chain(client, info));

@@ -1,6 +1,6 @@
 /**
- * The settings of `lockstep dev`, in one table: each name with its flag, what it may be, and how it is read. A flag wins over
- * the environment, that over the file, and the file over the default.
+ * The settings of `lockstep dev`, some of which are those of other nodes too, in one table: each name with its flag, what it
+ * may be, and how it is read. A flag wins over the environment, that over the file, and the file over the default.
  *
  * Law: whatever is not understood is refused, from a file as from the command line, and the refusal names it.
  */
@@ -140,9 +140,10 @@ const settings: Settings = {
   deterministic: setting("--deterministic", "a logical clock: the same commands give the same block hashes", flag),
   durability: setting(
     "--durability <mode>",
-    "os (default): blocks survive this process; sync: they survive a power cut",
-    choice("durability", "os", "sync"),
+    "os (default): blocks survive this process; sync: a power cut too; memory: neither, and there is no folder",
+    choice("durability", "os", "sync", "memory"),
   ),
+  fork: setting("--fork <url>", "go on from another node's block: ws://host:port, or ws://host:port@height", anyText),
   prune: setting(
     "--prune <count>",
     "keep the state of the last <count> blocks only; default: of every block",
@@ -176,9 +177,18 @@ const settings: Settings = {
 
 const names = Object.keys(settings) as (keyof DevConfig)[];
 
-/** Gives the command its flags. What a file switches on a flag can switch off, and the other way round. */
-export function defineFlags(command: Command): void {
-  for (const { flags, description, kind } of Object.values(settings)) {
+/**
+ * Gives the command its flags, or some of them, which may be described in its own way. What a file switches on a flag can
+ * switch off, and the other way round.
+ */
+export function defineFlags(
+  command: Command,
+  chosen: readonly (keyof DevConfig)[] = names,
+  descriptions: { readonly [K in keyof DevConfig]?: string } = {},
+): void {
+  for (const name of chosen) {
+    const { flags, kind } = settings[name];
+    const description = descriptions[name] ?? settings[name].description;
     const add = (text: string, more: string) => command.option(text, more);
     const hide = (text: string) => command.addOption(command.createOption(text).hideHelp());
     if (flags.startsWith("--no-")) {

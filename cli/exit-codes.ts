@@ -25,7 +25,7 @@ export const exitCodeMeanings: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.file, "a wrong input file: source, module, ABI, key or data folder"],
   [exitCodes.node, "the node is unreachable or refused the request"],
   [exitCodes.transaction, "the call or transaction ran and failed: revert, halt or refusal"],
-  [exitCodes.difference, "a replay computed something else than the chain recorded"],
+  [exitCodes.difference, "a replay or a follower computed something else than the chain recorded"],
 ];
 
 /** An `InputError` that knows how the command ends. */

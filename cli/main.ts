@@ -50,6 +50,12 @@ const table: readonly Entry[] = [
     load: () => import("./commands/dev.ts"),
   },
   {
+    name: "node",
+    group: "Run:",
+    summary: "follow another node and check every block",
+    load: () => import("./commands/node.ts"),
+  },
+  {
     name: "replay",
     group: "Run:",
     summary: "execute a chain again from genesis and compare everything",
@@ -121,12 +127,102 @@ const table: readonly Entry[] = [
     summary: "call any method of the node",
     load: () => import("./commands/rpc.ts"),
   },
+  {
+    name: "dev-accounts",
+    group: "Control a devnet:",
+    summary: "list the funded accounts and their keys",
+    load: () => import("./commands/dev-accounts.ts"),
+  },
+  {
+    name: "faucet",
+    group: "Control a devnet:",
+    summary: "give an account new money",
+    load: () => import("./commands/faucet.ts"),
+  },
+  {
+    name: "dev-set",
+    group: "Control a devnet:",
+    summary: "set a balance, nonce, code or storage entry",
+    load: () => import("./commands/dev-set.ts"),
+  },
+  {
+    name: "impersonate",
+    group: "Control a devnet:",
+    summary: "take an account's transactions without its signature",
+    load: () => import("./commands/impersonate.ts"),
+  },
+  {
+    name: "mine",
+    group: "Control a devnet:",
+    summary: "make blocks",
+    load: () => import("./commands/mine.ts"),
+  },
+  {
+    name: "dev-time",
+    group: "Control a devnet:",
+    summary: "show, set or advance the clock",
+    load: () => import("./commands/dev-time.ts"),
+  },
+  {
+    name: "dev-sealing",
+    group: "Control a devnet:",
+    summary: "show or change when blocks are made",
+    load: () => import("./commands/dev-sealing.ts"),
+  },
+  {
+    name: "snapshot",
+    group: "Control a devnet:",
+    summary: "remember everything as it is",
+    load: () => import("./commands/snapshot.ts"),
+  },
+  {
+    name: "revert",
+    group: "Control a devnet:",
+    summary: "go back to a snapshot",
+    load: () => import("./commands/revert.ts"),
+  },
+  {
+    name: "reset",
+    group: "Control a devnet:",
+    summary: "go back to the beginning of the chain",
+    load: () => import("./commands/reset.ts"),
+  },
+  {
+    name: "dump",
+    group: "Control a devnet:",
+    summary: "write the state to a file",
+    load: () => import("./commands/dump.ts"),
+  },
+  {
+    name: "load",
+    group: "Control a devnet:",
+    summary: "take the state from a file",
+    load: () => import("./commands/load.ts"),
+  },
+  {
+    name: "drop",
+    group: "Control a devnet:",
+    summary: "take waiting transactions out of the pool",
+    load: () => import("./commands/drop.ts"),
+  },
+  {
+    name: "label",
+    group: "Control a devnet:",
+    summary: "give an address a name in the devnet's output",
+    load: () => import("./commands/label.ts"),
+  },
+  {
+    name: "labels",
+    group: "Control a devnet:",
+    summary: "list the labels",
+    load: () => import("./commands/labels.ts"),
+  },
 ];
 
 const helpTail = `
 Names: wherever an address stands, dev0 to dev9, an account of the keystore or a contract's alias may stand.
 Environment: LOCKSTEP_URL, LOCKSTEP_FROM, LOCKSTEP_HOME (keys; default ~/.lockstep), LOCKSTEP_PASSWORD (of encrypted
-  keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0, dev1, ... are), LOCKSTEP_TOKEN (of a node beyond loopback).
+  keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0, dev1, ... are), LOCKSTEP_TOKEN (of a node that has one).
 Output: text for people on stdout and errors on stderr, or with --json exactly one JSON object on stdout:
   {"ok":true,...} or {"ok":false,"error":{"code","message","hint","details"}}. Error codes are stable.
 Exit codes:
@@ -159,7 +255,8 @@ async function run(argv: readonly string[]): Promise<void> {
 function asInputError(error: CommanderError, argv: readonly string[]): InputError | null {
   if (error.exitCode === 0 || error.code === "commander.help") return null;
   const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
-  const name = table.find((entry) => argv.includes(entry.name))?.name;
+  // The first, for a name may be an argument too: `lockstep db load`.
+  const name = argv.find((word) => table.some((entry) => entry.name === word));
   const help = `Run \`lockstep ${name === undefined ? "" : `${name} `}--help\`.`;
   return new InputError("usage", message!, {
     hint: suggestion === undefined ? help : `${suggestion.replace(/^\(|\)$/g, "")} ${help}`,

@@ -90,8 +90,17 @@ export function rows(entries: readonly (readonly [label: string, value: string])
   return entries.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
 }
 
+/** Bigints as decimal strings, and harmless on a terminal. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item));
+  return escapeControls(JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString() : item)));
+}
+
+/** JSON escapes most of them already, so what is left is in texts, where an escape means the same. */
+export function escapeControls(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** A decoded value for people: text as it is, everything else as JSON. */
@@ -106,4 +115,9 @@ export function printable(text: string): string {
     /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u{${character.charCodeAt(0).toString(16)}}`,
   );
+}
+
+/** The same text as one line. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll("\n", "\\n");
 }

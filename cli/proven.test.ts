@@ -76,6 +76,7 @@ const blocks = states.map((changes, height): Block => {
 });
 
 const service = {
+  withState: <T>(read: () => T) => read(),
   stateTree: (height = 1) => ({ header: blocks[height]!.header, nodes: reader }),
   block: (height: number) => {
     const block = blocks[height]!;

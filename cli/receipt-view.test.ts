@@ -1,9 +1,17 @@
 import { expect, test } from "vitest";
 import { addressFromText, addressToText } from "../node/address.ts";
-import type { StatusJson } from "../node/rpc/api.ts";
+import type { ReceiptEventJson, StatusJson } from "../node/rpc/api.ts";
 import { ABI_VERSION, type Abi } from "../vm/abi.ts";
 import { contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
-import { decodeMethodArgs, decodeReturn, statusView } from "./receipt-view.ts";
+import {
+  decodeAction,
+  decodeError,
+  decodeEvent,
+  decodeMethodArgs,
+  decodeReturn,
+  editText,
+  statusView,
+} from "./receipt-view.ts";
 
 const addresses = { fromText: addressFromText, toText: addressToText };
 const u64 = { kind: "scalar", name: "u64" } as const;
@@ -34,7 +42,7 @@ const abi: Abi = {
     { name: "refund", mutability: "payable", access: "reentrant", params: [], returns: null, doc: "" },
     { name: "migrate", mutability: "migrate", access: "public", params: [], returns: null, doc: "" },
   ],
-  events: [],
+  events: [{ name: "Put", fields: [{ name: "amount", type: u64 }], doc: "" }],
   errors: [
     { name: "TooMuch", code: 7, fields: [{ name: "limit", type: u64 }], doc: "" },
     { name: "Closed", code: 8, fields: [], doc: "" },
@@ -74,6 +82,55 @@ test("bytes that are not of the type are no value", () => {
   expect(decodeMethodArgs(abi, "put", "0x0600000000000000", addresses)).toEqual({ noteId: "6" });
   expect(decodeMethodArgs(abi, "put", "0x", addresses)).toBeUndefined();
   expect(decodeMethodArgs(abi, "nope", "0x", addresses)).toBeUndefined();
+});
+
+test("an action is told by the ABI as far as it knows it", () => {
+  const call = { kind: "call", contract: "lock1", method: "total", args: "0x", value: "0" } as const;
+  const create = { kind: "create", codeHash: "0x", salt: null, args: "0x0600000000000000", value: "0" } as const;
+  expect(decodeAction(call, "0x0500000000000000", abi, addresses)).toEqual({ arguments: {}, returns: "5" });
+  expect(decodeAction(call, undefined, abi, addresses)).toEqual({ arguments: {} });
+  expect(decodeAction(call, "0x05", abi, addresses)).toEqual({ arguments: {} });
+  expect(decodeAction({ ...call, method: "nope" }, "0x", abi, addresses)).toEqual({});
+  expect(decodeAction(create, "0x", abi, addresses)).toEqual({ arguments: { seed: "6" } });
+  expect(decodeAction({ ...create, args: "0x06" }, "0x", abi, addresses)).toEqual({});
+  expect(decodeAction(call, "0x0500000000000000", null, addresses)).toEqual({});
+  expect(decodeAction({ kind: "transfer", to: "lock1", amount: "5" }, "0x", abi, addresses)).toEqual({});
+});
+
+test("an event is told by name and fields, or as it is", () => {
+  const event: ReceiptEventJson = { contract: "lock1", name: "Put", topics: ["0x507574"], data: "0x0500000000000000" };
+  expect(decodeEvent(event, abi, addresses)).toEqual({ ...event, fields: { amount: "5" } });
+  const odds: ReceiptEventJson[] = [
+    { ...event, name: "Get" },
+    { ...event, data: "0x05" },
+    { ...event, data: "0x" },
+  ];
+  for (const odd of odds) {
+    expect(decodeEvent(odd, abi, addresses)).toEqual({ ...odd, fields: null });
+  }
+  expect(decodeEvent(event, null, addresses)).toEqual({ ...event, fields: null });
+});
+
+test("only a revert that the ABI declares is an error of it", () => {
+  const data = "0x0500000000000000";
+  expect(decodeError({ kind: "revert", code: 7, data }, abi, addresses)).toEqual({
+    name: "TooMuch",
+    fields: { limit: "5" },
+  });
+  expect(decodeError({ kind: "revert", code: 7, data: "0x" }, abi, addresses)).toEqual({
+    name: "TooMuch",
+    fields: null,
+  });
+  expect(decodeError({ kind: "revert", code: 9, data }, abi, addresses)).toBeUndefined();
+  expect(decodeError({ kind: "revert", code: 7, data }, null, addresses)).toBeUndefined();
+  expect(decodeError({ kind: "halt", reason: "OutOfGas" }, abi, addresses)).toBeUndefined();
+  expect(decodeError({ kind: "success" }, abi, addresses)).toBeUndefined();
+});
+
+test("an edit reads as what it sets, with addresses as they are named", () => {
+  const named = (address: string) => `<${address}>`;
+  expect(editText({ kind: "balance", address: "a", balance: "5" }, named)).toBe("balance of <a> to 5");
+  expect(editText({ kind: "storage", contract: "a", key: "0x01", value: null })).toBe("storage of a at 0x01 to none");
 });
 
 test("a contract's help is its methods, grouped by how they are used", () => {

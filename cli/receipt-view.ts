@@ -3,19 +3,22 @@
  *
  * A contract may return or emit what its ABI does not say. Such bytes are shown as they are.
  */
-import type { ReceiptJson, StatusJson } from "../node/rpc/api.ts";
+import type { ActionJson, EditChangeJson, ReceiptEventJson, ReceiptJson, StatusJson } from "../node/rpc/api.ts";
 import { fromHex } from "../node/rpc/json.ts";
-import type { Abi, AbiType } from "../vm/abi.ts";
+import { type Abi, type AbiType, INIT_METHOD } from "../vm/abi.ts";
 import { type AddressText, decodeArgs, decodeValue, fieldsToJson, type Json, valueToJson } from "../vm/abi-values.ts";
 import { InputError } from "../vm/errors.ts";
 import type { Chain } from "./chain.ts";
 import { toJson } from "./output.ts";
 
+/** Fields by name; without a prototype. */
+export type DecodedFields = { readonly [name: string]: Json };
+
 export interface EventView {
   readonly contract: string;
   readonly name: string;
   /** `null` when the contract's ABI does not explain the event. */
-  readonly fields: { readonly [name: string]: Json } | null;
+  readonly fields: DecodedFields | null;
   readonly topics: readonly string[];
   readonly data: string;
 }
@@ -26,10 +29,57 @@ export function decodeReturn(abi: Abi, type: AbiType, data: string, addresses: A
 }
 
 /** The arguments of a method by name; `undefined` for bytes that are none. */
-export function decodeMethodArgs(abi: Abi, method: string, data: string, addresses: AddressText): Json | undefined {
+export function decodeMethodArgs(
+  abi: Abi,
+  method: string,
+  data: string,
+  addresses: AddressText,
+): DecodedFields | undefined {
   const params = abi.methods.find(({ name }) => name === method)?.params;
   if (params === undefined) return undefined;
   return decoded(() => fieldsToJson(params, abi, decodeArgs(abi, params, fromHex(data)), addresses));
+}
+
+export interface ActionView {
+  readonly arguments?: DecodedFields;
+  readonly returns?: Json;
+}
+
+/**
+ * What an action that calls a contract gave and got, by that contract's ABI; without what the ABI does not explain.
+ * `returnData` is absent for an action that did not run, and for one that failed.
+ */
+export function decodeAction(
+  action: ActionJson,
+  returnData: string | undefined,
+  abi: Abi | null,
+  addresses: AddressText,
+): ActionView {
+  if (abi === null || (action.kind !== "create" && action.kind !== "call")) return {};
+  const args = decodeMethodArgs(abi, action.kind === "call" ? action.method : INIT_METHOD, action.args, addresses);
+  const type = action.kind === "call" ? abi.methods.find(({ name }) => name === action.method)?.returns : null;
+  const returns = type && returnData !== undefined ? decodeReturn(abi, type, returnData, addresses) : undefined;
+  return { ...(args !== undefined && { arguments: args }), ...(returns !== undefined && { returns }) };
+}
+
+/** `nameOf` says how an address reads. */
+export function editText(change: EditChangeJson, nameOf = (address: string): string => address): string {
+  switch (change.kind) {
+    case "balance":
+      return `balance of ${nameOf(change.address)} to ${change.balance}`;
+    case "credit":
+      return `balance of ${nameOf(change.address)} by ${change.amount} more`;
+    case "nonce":
+      return `nonce of ${nameOf(change.address)} to ${change.nonce}`;
+    case "code": {
+      const { address, code } = change;
+      return `code of ${nameOf(address)} to ${code === null ? "none" : `${code.codeSize} bytes ${code.codeHash}`}`;
+    }
+    case "storage":
+      return `storage of ${nameOf(change.contract)} at ${change.key} to ${change.value ?? "none"}`;
+    case "upload":
+      return `stored code: ${change.codeSize} bytes ${change.codeHash}`;
+  }
 }
 
 export async function decodeEvents(
@@ -38,25 +88,37 @@ export async function decodeEvents(
   addresses: AddressText,
 ): Promise<readonly EventView[]> {
   const views: EventView[] = [];
-  for (const { contract, name, topics, data } of events) {
-    const abi = await chain.abiOf(contract);
-    const fields = abi?.events.find((event) => event.name === name)?.fields;
-    const values =
-      abi && fields && decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(data)), addresses));
-    views.push({ contract, name, fields: values ?? null, topics, data });
-  }
+  for (const event of events) views.push(decodeEvent(event, await chain.abiOf(event.contract), addresses));
   return views;
+}
+
+/** By the ABI of the contract that emitted it. */
+export function decodeEvent(
+  { contract, name, topics, data }: ReceiptEventJson,
+  abi: Abi | null,
+  addresses: AddressText,
+): EventView {
+  const fields = abi?.events.find((event) => event.name === name)?.fields;
+  const values =
+    abi && fields && decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(data)), addresses));
+  return { contract, name, fields: values ?? null, topics, data };
 }
 
 export function eventText({ contract, name, fields, data }: EventView): string {
   return `${name} ${fields === null ? data : toJson(fields)} by ${contract}`;
 }
 
+/** An error that the ABI declares; its fields are null for bytes that are none. */
+export interface ErrorView {
+  readonly name: string;
+  readonly fields: DecodedFields | null;
+}
+
 export interface StatusView {
   /** One phrase: `succeeded`, `reverted: not enough`, `halted: OutOfGas`. */
   readonly text: string;
   /** The ABI's error, where a revert is one. */
-  readonly error?: { readonly name: string; readonly fields: Json | null };
+  readonly error?: ErrorView;
 }
 
 export function statusView(status: StatusJson, abi: Abi | null, addresses: AddressText): StatusView {
@@ -67,25 +129,31 @@ export function statusView(status: StatusJson, abi: Abi | null, addresses: Addre
       return { text: `halted: ${status.reason}` };
     case "refused":
       return { text: `was refused: ${status.reason}` };
-    case "revert":
-      return revertView(status, abi, addresses);
+    case "revert": {
+      const error = decodeError(status, abi, addresses);
+      return error === undefined ? { text: revertText(status) } : { text: errorText(error, status.data), error };
+    }
   }
 }
 
-function revertView(
-  { code, data, message }: StatusJson & { kind: "revert" },
-  abi: Abi | null,
-  addresses: AddressText,
-): StatusView {
-  const declared = abi?.errors.find((error) => error.code === code);
-  if (abi === null || declared === undefined) {
-    if (message !== undefined && message !== "") return { text: `reverted: ${message}` };
-    return { text: `reverted with code ${code}${data === "0x" ? "" : ` and data ${data}`}` };
-  }
+/** `undefined` for an end that is no error of the ABI. */
+export function decodeError(status: StatusJson, abi: Abi | null, addresses: AddressText): ErrorView | undefined {
+  if (status.kind !== "revert" || abi === null) return undefined;
+  const declared = abi.errors.find((error) => error.code === status.code);
+  if (declared === undefined) return undefined;
   const { name, fields } = declared;
-  const values = decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(data)), addresses)) ?? null;
-  const shown = values === null ? ` ${data}` : fields.length === 0 ? "" : ` ${toJson(values)}`;
-  return { text: `reverted: ${name}${shown}`, error: { name, fields: values } };
+  const values = decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(status.data)), addresses));
+  return { name, fields: values ?? null };
+}
+
+function errorText({ name, fields }: ErrorView, data: string): string {
+  if (fields === null) return `reverted: ${name} ${data}`;
+  return `reverted: ${name}${Object.keys(fields).length === 0 ? "" : ` ${toJson(fields)}`}`;
+}
+
+function revertText({ code, data, message }: StatusJson & { kind: "revert" }): string {
+  if (message !== undefined && message !== "") return `reverted: ${message}`;
+  return `reverted with code ${code}${data === "0x" ? "" : ` and data ${data}`}`;
 }
 
 function decoded<T>(decode: () => T): T | undefined {

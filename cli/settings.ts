@@ -20,11 +20,14 @@ export interface Settings {
   readonly mnemonic?: string;
   /** Opens encrypted keys. */
   readonly password?: string;
+  /** The node's, for its development methods. */
+  readonly token?: string;
 }
 
 const sharedOptions = {
   url: ["--url <url>", `the node's address (env LOCKSTEP_URL; default ${DEFAULT_URL})`],
   from: ["--from <name>", `the account that signs (env LOCKSTEP_FROM; default ${DEFAULT_FROM})`],
+  token: ["--token <token>", "the node's token, where it has one (env LOCKSTEP_TOKEN)"],
   json: ["--json", "exactly one JSON object on stdout"],
 } as const;
 
@@ -44,8 +47,9 @@ export function optionsOf<T extends object>(command: Command): Partial<T> {
 }
 
 export function settingsOf(command: Command, environment: NodeJS.ProcessEnv = process.env): Settings {
-  const options = optionsOf<{ url: string; from: string; json: boolean }>(command);
+  const options = optionsOf<{ url: string; from: string; json: boolean; token: string }>(command);
   const { LOCKSTEP_URL, LOCKSTEP_FROM, LOCKSTEP_HOME, LOCKSTEP_MNEMONIC, LOCKSTEP_PASSWORD } = environment;
+  const token = options.token ?? environment.LOCKSTEP_TOKEN;
   return {
     url: options.url ?? (LOCKSTEP_URL || DEFAULT_URL),
     from: options.from ?? (LOCKSTEP_FROM || DEFAULT_FROM),
@@ -53,5 +57,6 @@ export function settingsOf(command: Command, environment: NodeJS.ProcessEnv = pr
     home: LOCKSTEP_HOME || join(homedir(), ".lockstep"),
     ...(LOCKSTEP_MNEMONIC && { mnemonic: LOCKSTEP_MNEMONIC }),
     ...(LOCKSTEP_PASSWORD && { password: LOCKSTEP_PASSWORD }),
+    ...(token && { token }),
   };
 }

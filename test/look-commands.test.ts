@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { createClient } from "lockstep/client";
-import { type Devnet, startDevnet } from "lockstep/devnet";
+import { createDevnet, type ListeningDevnet } from "lockstep/devnet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { addressToText, contractAddress } from "../node/address.ts";
 import { hash } from "../node/crypto.ts";
@@ -23,7 +23,7 @@ const TOKEN = "the-token-of-this-node";
 const WORDS = ["one", "two", "three", "four", "five"];
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-events-"));
-let devnet: Devnet;
+let devnet: ListeningDevnet;
 let contract: string;
 let nonce = 0;
 
@@ -43,7 +43,7 @@ const origin = { kind: "nonce", nonce: 0, action: 1 } as const;
 
 /** Two events in the first block behind the contract's, one in each that follows. */
 beforeAll(async () => {
-  devnet = await startDevnet({ dataDir: folder, access: { token: TOKEN } });
+  devnet = await createDevnet({ listen: 0, dataDir: folder, access: { token: TOKEN } });
   contract = addressToText(contractAddress({ creator: devnet.accounts[0]!.address, origin, codeHash }));
   await send(
     { kind: "upload", code: sampleContract },

@@ -3,15 +3,14 @@
  */
 import type { Command } from "commander";
 import { InputError } from "../../vm/errors.ts";
-import { signerOf } from "../accounts.ts";
 import { withChain } from "../chain.ts";
 import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
 import { print, rows, valueText } from "../output.ts";
 import { decodeEvents, decodeReturn } from "../receipt-view.ts";
 import { readAmount } from "../scalars.ts";
-import { gasOptions, send, withGas } from "../send.ts";
+import { send, sendingOptions, withSending } from "../send.ts";
 import { eventRows, sentJson, sentRows } from "../sent-view.ts";
-import { optionsOf, settingsOf, withShared } from "../settings.ts";
+import { optionsOf, settingsOf } from "../settings.ts";
 
 const examples = `
 Behind the method's name the contract's names come first: an option that shares its name with a parameter stands before
@@ -23,7 +22,7 @@ Examples:
   lockstep call token transfer --to dev1 --amount 5`;
 
 export function define(command: Command): void {
-  withGas(withShared(command, "url", "from", "json"))
+  withSending(command)
     .description("Send a call to a contract and wait for its block.")
     .argument("<contract>", "alias or address")
     .argument("[method]", "one of the contract's methods")
@@ -61,8 +60,7 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
           value: value === undefined ? 0n : readAmount(value, "value"),
         },
       ],
-      signer: signerOf(settingsOf(command)),
-      ...gasOptions(command),
+      ...sendingOptions(command),
       abi,
       addresses,
     });

@@ -10,7 +10,7 @@ import { fromHex, toHex } from "../../node/rpc/json.ts";
 import { type AbiMethod, INIT_METHOD } from "../../vm/abi.ts";
 import { checkModule } from "../../vm/contract.ts";
 import { assert, InputError } from "../../vm/errors.ts";
-import { AddressBook, signerOf } from "../accounts.ts";
+import { AddressBook } from "../accounts.ts";
 import { withChain } from "../chain.ts";
 import { argumentsFor, takeCommonOptions } from "../contract-call.ts";
 import { methodHelp, methodJson } from "../contract-help.ts";
@@ -20,9 +20,9 @@ import { checkName } from "../names.ts";
 import { print, type Report, rows } from "../output.ts";
 import { decodeEvents } from "../receipt-view.ts";
 import { readAmount } from "../scalars.ts";
-import { gasOptions, send, withGas } from "../send.ts";
+import { send, sendingOptions, withSending } from "../send.ts";
 import { eventRows, sentJson, sentRows } from "../sent-view.ts";
-import { optionsOf, settingsOf, withShared } from "../settings.ts";
+import { optionsOf, settingsOf } from "../settings.ts";
 
 const examples = `
 Behind the file the contract's names come first: an option that shares its name with a parameter of init stands before
@@ -34,7 +34,7 @@ Examples:
   lockstep deploy --name gold build/token.wasm --name Gold --symbol AU --supply 1000`;
 
 export function define(command: Command): void {
-  withGas(withShared(command, "url", "from", "json"))
+  withSending(command)
     .description("Create a contract from a Wasm file and wait for its block.")
     .argument("<file.wasm>", "the module")
     .argument("[arguments...]", "the arguments of the contract's init, as --name value or in order")
@@ -79,8 +79,7 @@ async function run(file: string, ...ignored: unknown[]): Promise<void> {
           value: value === undefined ? 0n : readAmount(value, "value"),
         },
       ],
-      signer: signerOf(settingsOf(command)),
-      ...gasOptions(command),
+      ...sendingOptions(command),
       abi,
       addresses,
     });

@@ -1,19 +1,17 @@
 /**
  * `lockstep dev`: a devnet until Ctrl-C. Its state lies in a folder and is there again at the next start.
  *
- * Scripts wait for the last line of the banner, `Listening on ...`, or with --json for the one line there is, or for the ready
- * file. All are written when the port answers and signals are heeded. The log goes to stderr.
+ * Scripts wait for the last line of the banner, `Listening on ...`, or with --json for the first line, or for the ready file.
+ * All are written when the port answers and signals are heeded. What happens on the chain follows (`dev-output.ts`). The log
+ * goes to stderr.
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { DevConfig } from "../../devnet/config.ts";
-import { type DevnetOptions, startDevnet } from "../../devnet/devnet.ts";
-import { addressToText } from "../../node/address.ts";
+import { createDevnet, type Devnet, type DevnetOptions } from "../../devnet/devnet.ts";
 import { isLoopback } from "../../node/rpc/access.ts";
-import { statusToJson, toHex } from "../../node/rpc/json.ts";
-import type { TransactionRecord } from "../../node/rpc/service.ts";
 import { InputError } from "../../vm/errors.ts";
 import { bannerLines, type ReadyFacts, readyFacts, type StartedWith } from "../banner.ts";
 import { findConfigFile, loadConfigFile } from "../config-file.ts";
@@ -26,27 +24,30 @@ import {
   readFlags,
   sealingOf,
 } from "../dev-config.ts";
+import { createDevOutput, type DevChain, type DevOutput } from "../dev-output.ts";
 import { during, exitCodes } from "../exit-codes.ts";
-import { LineWriter } from "../line-writer.ts";
 import { openLog } from "../log.ts";
-import { printable, printJson, printText, toJson } from "../output.ts";
-import { onParentGone } from "../parent.ts";
-import { clearReadyFile, removeReadyFile, writeReadyFile } from "../ready-file.ts";
-import { statusView } from "../receipt-view.ts";
+import { printJson, printText, toJson } from "../output.ts";
+import { clearReadyFile } from "../ready-file.ts";
 import { readInteger } from "../scalars.ts";
-import { settingsOf, withShared } from "../settings.ts";
+import { serveUntilStopped } from "../serving.ts";
+import { settingsOf } from "../settings.ts";
 
 const helpTail = `
 Config: lockstep.config.ts, .js, .mjs or .json in the working folder says the same under the flags' names,
   \`export default { dev: { blockTime: 2, accounts: 3, mining: false } }\`. A flag wins over the environment, and that over
   the file. \`--no-...\` switches off what the file switches on.
+Output: behind the banner, each transaction as it lands, in colour unless NO_COLOR is set; into a pipe or file, or with
+  --json, a line of JSON for each transaction and block. \`--quiet\` leaves them out.
 `;
 
 export function define(command: Command): void {
-  withShared(command, "json").description(
-    "Run a devnet until Ctrl-C: a node with funded accounts that makes a block for every transaction.\n" +
-      "Its state lies in --data and is there again at the next start.",
-  );
+  command
+    .description(
+      "Run a devnet until Ctrl-C: a node with funded accounts that makes a block for every transaction.\n" +
+        "Its state lies in --data and is there again at the next start.",
+    )
+    .option("--json", "nothing but JSON on stdout, an object a line; the first has the facts of the banner");
   defineFlags(command);
   command
     .option("--ready-fd <number>", "write the JSON line to this descriptor when ready, and close it")
@@ -75,46 +76,31 @@ async function run(options: OwnOptions & Readonly<Record<string, unknown>>, comm
   const log = await openLog({ level: config.logLevel ?? "info", format: config.logFormat ?? "auto" });
   const started = startedWith(config, configFile);
   // A devnet outlives the reader of its output.
-  const output = new LineWriter(process.stdout.removeAllListeners("error"));
-  const onTransaction = (record: TransactionRecord, logs: readonly string[]) =>
-    output.write(
-      transactionLines(record, logs)
-        .map((line) => `${printable(line)}\n`)
-        .join(""),
-    );
+  const stdout = process.stdout.removeAllListeners("error").on("error", () => {});
+  // Made once the devnet is announced: what it does before is part of its beginning.
+  let output = null as DevOutput | null;
   const devnet = await during(startExitCode, () =>
-    startDevnet({ ...devnetOptions(config, started), log, ...(!json && !config.quiet && { onTransaction }) }),
+    createDevnet({
+      ...devnetOptions(config, started),
+      log,
+      onBlock: (record, logs) => output?.block(record, logs),
+      onEvent: (event) => output?.event(event),
+    }),
   );
-
-  let isStopping = false;
-  const stop = (reason: string): void => {
-    if (isStopping) return;
-    isStopping = true;
-    log.info({ reason }, "stopping");
-    // What goes wrong while closing rejects `closed`, which is waited for below.
-    devnet.close().catch(() => {});
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      // The second one ends at once, and costs nothing that was acknowledged.
-      if (isStopping) process.exit(130);
-      stop(signal);
-    });
-  }
-  if (config.exitWithParent) onParentGone(parent, () => stop("the parent process is gone"));
-  if (readyFile !== undefined) process.on("exit", () => removeReadyFile(readyFile, process.pid));
 
   const { url, chainId, height } = devnet;
   // A person has the banner.
   if (process.stdout.isTTY !== true) log.info({ url, chainId, height }, "listening");
+  const facts = readyFacts(devnet, started);
+  const serving = { log, parent: config.exitWithParent ? parent : null, readyFile: readyFile ?? null };
   try {
-    announce(readyFacts(devnet, started), { json, readyFd, ...(readyFile !== undefined && { readyFile }) });
-  } catch (error) {
-    await devnet.close();
-    throw error;
+    await serveUntilStopped(devnet, serving, facts, () => {
+      announce(facts, { json, readyFd });
+      if (!config.quiet) output = createDevOutput(stdout, chainOf(devnet), { json });
+    });
+  } finally {
+    output?.end();
   }
-  await devnet.closed;
-  log.info({}, "stopped");
 }
 
 function configFileOf(option: string | false | undefined): string | null {
@@ -125,7 +111,7 @@ function configFileOf(option: string | false | undefined): string | null {
 function startedWith(config: DevConfig, configFile: string | null): StartedWith {
   const { host = "127.0.0.1", token } = config;
   return {
-    dataDir: config.data ?? join(".lockstep", "devnet"),
+    dataDir: config.durability === "memory" ? null : (config.data ?? join(".lockstep", "devnet")),
     durability: config.durability ?? "os",
     sealing: sealingOf(config),
     configFile,
@@ -133,13 +119,25 @@ function startedWith(config: DevConfig, configFile: string | null): StartedWith 
   };
 }
 
-function devnetOptions(config: DevConfig, { dataDir, durability, sealing, madeToken }: StartedWith): DevnetOptions {
-  const { port = DEFAULT_PORT, accounts, host, prune, mnemonic, chainId, order, allowHost, allowOrigin } = config;
+function devnetOptions(config: DevConfig, { dataDir, durability, sealing, madeToken }: StartedWith) {
+  const {
+    port: listen = DEFAULT_PORT,
+    accounts,
+    host,
+    prune,
+    mnemonic,
+    chainId,
+    order,
+    allowHost,
+    allowOrigin,
+    fork,
+  } = config;
   const token = config.token ?? madeToken;
   return {
-    dataDir,
-    port,
-    durability,
+    ...(dataDir !== null && { dataDir }),
+    ...(durability !== "memory" && { durability }),
+    ...(fork !== undefined && { fork: { url: fork } }),
+    listen,
     sealing,
     deterministic: config.deterministic === true,
     access: {
@@ -153,18 +151,10 @@ function devnetOptions(config: DevConfig, { dataDir, durability, sealing, madeTo
     ...(prune !== undefined && { prune }),
     ...(mnemonic !== undefined && { mnemonic }),
     ...(chainId !== undefined && { chainId }),
-  };
+  } satisfies DevnetOptions;
 }
 
-interface Announcement {
-  readonly json: boolean;
-  readonly readyFd: number | null;
-  readonly readyFile?: string;
-}
-
-/** The file first: whoever has seen the line finds it. */
-function announce(facts: ReadyFacts, { json, readyFd, readyFile }: Announcement): void {
-  if (readyFile !== undefined) writeReadyFile(readyFile, facts);
+function announce(facts: ReadyFacts, { json, readyFd }: { readonly json: boolean; readonly readyFd: number | null }) {
   if (json) printJson(facts);
   else printText(bannerLines(facts));
   if (readyFd !== null) {
@@ -174,7 +164,8 @@ function announce(facts: ReadyFacts, { json, readyFd, readyFile }: Announcement)
 }
 
 function startExitCode({ code }: InputError) {
-  return /^(data|genesis|storage)_/.test(code) ? exitCodes.file : exitCodes.usage;
+  if (/^(data|genesis|storage)_/.test(code)) return exitCodes.file;
+  return /^fork_(?!url)/.test(code) ? exitCodes.node : exitCodes.usage;
 }
 
 function readDescriptor(text: string): number {
@@ -187,16 +178,6 @@ function readDescriptor(text: string): number {
   }
 }
 
-function transactionLines({ transaction, receipt, height }: TransactionRecord, logs: readonly string[]): string[] {
-  const { sender, actions } = transaction.body;
-  const kinds = actions.map((action) => (action.kind === "call" ? `call ${action.method}` : action.kind)).join(", ");
-  const { text } = statusView(statusToJson(receipt.status), null, { fromText: noAddress, toText: addressToText });
-  return [
-    `block ${height}  ${toHex(receipt.transactionHash)}  ${addressToText(sender)}  ${kinds} ${text}, gas ${receipt.gasUsed}`,
-    ...logs.map((log) => `  log: ${log}`),
-  ];
-}
-
-function noAddress(text: string): never {
-  throw new InputError("address_invalid", `${text} stands where no address belongs`);
+function chainOf(devnet: Devnet): DevChain {
+  return { code: (contract) => devnet.codeAtHand(contract), label: (address) => devnet.label(address) };
 }

@@ -8,7 +8,7 @@ import { isObject } from "../../node/rpc/json-rpc.ts";
 import { InputError } from "../../vm/errors.ts";
 import { during, exitCodes } from "../exit-codes.ts";
 import { print } from "../output.ts";
-import { optionsOf, settingsOf, withShared } from "../settings.ts";
+import { settingsOf, withShared } from "../settings.ts";
 
 const notes = `
 Parameters are name=value, or one JSON object. A value that is JSON (a number, true, null, a list) is taken as that, anything
@@ -21,11 +21,10 @@ Examples:
   lockstep rpc dev_mine count=5 --token TOKEN`;
 
 export function define(command: Command): void {
-  withShared(command, "url", "json")
+  withShared(command, "url", "token", "json")
     .description("Call a method of the node's RPC and print its result as JSON.")
     .argument("<method>", "such as chain_info; node/rpc/REFERENCE.md and rpc_discover list them")
     .argument("[parameters...]", "name=value, or one JSON object")
-    .option("--token <token>", "the node's token (env LOCKSTEP_TOKEN)")
     .addHelpText("after", notes)
     .action(run);
 }
@@ -33,8 +32,7 @@ export function define(command: Command): void {
 async function run(method: string, parameters: readonly string[], _: unknown, command: Command): Promise<void> {
   const settings = settingsOf(command);
   const params = readParameters(parameters);
-  const { token = process.env.LOCKSTEP_TOKEN } = optionsOf<{ token: string }>(command);
-  const client = createClient(settings.url, token ? { token } : {});
+  const client = createClient(settings.url, settings);
   try {
     // The node knows its methods, and says what is wrong with a call.
     const result: unknown = await during(exitCodes.node, () => client.call(method as "chain_info", params as never));

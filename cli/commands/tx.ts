@@ -11,7 +11,7 @@ import { type Chain, withChain } from "../chain.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
 import { print, rows, toJson } from "../output.ts";
 import { provenTransaction } from "../proven.ts";
-import { decodeEvents, decodeMethodArgs, decodeReturn, statusView } from "../receipt-view.ts";
+import { decodeEvents, decodeMethodArgs, decodeReturn, editText, statusView } from "../receipt-view.ts";
 import { readHash } from "../scalars.ts";
 import { eventRows } from "../sent-view.ts";
 import { settingsOf, withShared } from "../settings.ts";
@@ -130,6 +130,8 @@ async function actionView(
         abi,
       };
     }
+    case "edit":
+      return { ...none, text: `edit ${editText(action.change)}` };
   }
 }
 
