@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient } from "lockstep/client";
-import { type DevnetOptions, startDevnet } from "lockstep/devnet";
+import { createDevnet, type DevnetOptions } from "lockstep/devnet";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { toHex } from "../node/rpc/json.ts";
 import { checkDatabase } from "../node/storage/check.ts";
@@ -25,7 +25,7 @@ function lockstep(...args: readonly string[]) {
 
 /** A devnet that makes `count` blocks of a transfer each, from `nonce` on, and stops. */
 async function makeBlocks(options: DevnetOptions, nonce: number, count: number): Promise<void> {
-  const devnet = await startDevnet(options);
+  const devnet = await createDevnet({ listen: 0, ...options });
   onTestFinished(() => devnet.close());
   const client = createClient(devnet.url);
   const [sender, receiver] = devnet.accounts;
@@ -66,7 +66,7 @@ describe("a devnet with --prune", () => {
 
   test.each([0, -1, 1.5, Number.NaN])("of %s blocks does not start: prune_invalid", async (prune) => {
     const dataDir = join(temporaryFolder(), "data");
-    await expect(startDevnet({ dataDir, prune })).rejects.toMatchObject({ code: "prune_invalid" });
+    await expect(createDevnet({ listen: 0, dataDir, prune })).rejects.toMatchObject({ code: "prune_invalid" });
     expect(existsSync(dataDir)).toBe(false);
   });
 
@@ -82,7 +82,7 @@ describe("`lockstep db`", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "lockstep-db-"));
     dataDir = join(folder, "data");
-    const devnet = await startDevnet({ dataDir, deterministic: true });
+    const devnet = await createDevnet({ listen: 0, dataDir, deterministic: true });
     const client = createClient(devnet.url);
     for (let nonce = 0; nonce < 3; nonce++) {
       const body = { chainId: devnet.chainId, nonce };

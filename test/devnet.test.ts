@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { Level } from "level";
 import { createClient, type EventOfTopic, type Client as RpcClient } from "lockstep/client";
-import { type DevnetOptions, startDevnet } from "lockstep/devnet";
+import { createDevnet, type DevnetOptions } from "lockstep/devnet";
 import { logicalClock, Node } from "lockstep/node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addressToText, contractAddress } from "../node/address.ts";
@@ -26,7 +26,7 @@ const noBytes = new Uint8Array();
 
 /** A devnet and a client of it; both end with the test. */
 async function start(options: Partial<DevnetOptions> = {}) {
-  const devnet = await startDevnet({ dataDir: temporaryFolder(), ...options });
+  const devnet = await createDevnet({ listen: 0, dataDir: temporaryFolder(), ...options });
   const client = checked(createClient(devnet.url));
   const stop = async () => {
     await client.close();
@@ -144,7 +144,7 @@ describe("a start is refused", () => {
   test("when the port is in use, and then nothing is held", async () => {
     const { devnet } = await start();
     const dataDir = temporaryFolder();
-    await expect(start({ dataDir, port: devnet.port })).rejects.toMatchObject({ code: "port_in_use" });
+    await expect(start({ dataDir, listen: devnet.port })).rejects.toMatchObject({ code: "port_in_use" });
     await (await start({ dataDir })).stop();
   });
 
@@ -162,8 +162,8 @@ describe("a start is refused", () => {
   test("when a devnet of another process has the folder", async () => {
     const dataDir = temporaryFolder();
     await start({ dataDir });
-    const script = `import { startDevnet } from "lockstep/devnet";
-      await startDevnet({ dataDir: ${JSON.stringify(dataDir)} }).catch((error) => console.log(error.code));`;
+    const script = `import { createDevnet } from "lockstep/devnet";
+      await createDevnet({ listen: 0, dataDir: ${JSON.stringify(dataDir)} }).catch((error) => console.log(error.code));`;
     const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
     expect([stdout, status]).toEqual(["data_locked\n", 0]);
   });
@@ -446,7 +446,7 @@ describe("a fault of ours", () => {
     }
     await database.close();
 
-    const devnet = await startDevnet({ dataDir });
+    const devnet = await createDevnet({ listen: 0, dataDir });
     const client = createClient(devnet.url);
     const transaction = sign(first.accounts[0], 1, []);
     await expect(send(client, transaction)).rejects.toMatchObject({ code: "node_stopping" });
@@ -469,15 +469,15 @@ describe("closing", () => {
     await waitUntil(async () => (await client.call("chain_info", {})).pending === 1);
     await Promise.all([devnet.close(), devnet.close(), devnet.closed]);
     await ended;
-    const again = await start({ dataDir, port: devnet.port });
+    const again = await start({ dataDir, listen: devnet.port });
     expect(again.devnet.height).toBe(0);
   });
 
   test("leaves no handle: the process ends by itself, whatever was going on", async () => {
     const script = `
-      import { startDevnet } from "lockstep/devnet";
+      import { createDevnet } from "lockstep/devnet";
       import { createClient } from "lockstep/client";
-      const devnet = await startDevnet({ dataDir: process.env.FOLDER });
+      const devnet = await createDevnet({ listen: 0, dataDir: process.env.FOLDER });
       const client = createClient(devnet.url);
       const transactions = process.env.TRANSACTIONS.split(",");
       await client.call("tx_submitAndWait", { transaction: transactions[0] });

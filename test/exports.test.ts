@@ -29,8 +29,8 @@ test("lockstep/devnet", async () => {
   expect(Object.keys(await import("lockstep/devnet")).sort()).toEqual([
     "DEFAULT_CHAIN_ID",
     "DEV_BALANCE",
+    "createDevnet",
     "devAccounts",
-    "startDevnet",
   ]);
 });
 

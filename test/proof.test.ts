@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createClient } from "lockstep/client";
-import { startDevnet } from "lockstep/devnet";
+import { createDevnet } from "lockstep/devnet";
 import { verifyKeys } from "lockstep/proof";
 import { expect, onTestFinished, test } from "vitest";
 import { addressToText } from "../node/address.ts";
@@ -17,7 +17,7 @@ const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** A devnet with three blocks, each a transfer of the first account's to the second. */
 async function start() {
-  const devnet = await startDevnet({ dataDir: temporaryFolder() });
+  const devnet = await createDevnet({ listen: 0, dataDir: temporaryFolder() });
   const client = createClient(devnet.url);
   onTestFinished(async () => {
     await client.close();

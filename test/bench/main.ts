@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   state: () => import("./state.ts"),
   node: () => import("./node.ts"),
   start: () => import("./start.ts"),
+  devnet: () => import("./devnet.ts"),
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean" } } });

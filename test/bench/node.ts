@@ -20,7 +20,7 @@ const SENDER_COUNT = 10;
 const IN_FLIGHT = 32;
 
 export async function measure(report: Report): Promise<Figures> {
-  const peers = installPeers(report);
+  const peers = await installPeers(report);
   const root = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
   try {
     const bench = new NodeBench(root, peers, report);

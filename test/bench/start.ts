@@ -22,7 +22,7 @@ const BLOCK_SIZE = 1_000;
 const ROUND_COUNT = 7;
 
 export async function measure(report: Report): Promise<Figures> {
-  const { anvil } = installPeers(report);
+  const { anvil } = await installPeers(report);
   const root = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
   try {
     const full = join(root, "full");

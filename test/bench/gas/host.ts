@@ -45,6 +45,7 @@ export async function readHostFunctions(only = ""): Promise<readonly Reading[]> 
         { address: sender.address, balance: 2n ** 100n },
         ...Array.from({ length: ACCOUNT_COUNT }, (_, i) => ({ address: accountAddress(i), balance: 1n })),
       ],
+      base: null,
     },
   });
   try {

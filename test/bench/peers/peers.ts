@@ -1,9 +1,9 @@
 /**
- * The nodes that ours is compared with, from a package of their own, which is installed the first time they are wanted: the
+ * The nodes and chains that ours are compared with, from a package of their own, which is installed the first time they are wanted: the
  * project itself needs none of it. A peer that cannot be had is left out, with the reason, and so are its figures.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_MNEMONIC } from "../../../devnet/accounts.ts";
@@ -18,15 +18,16 @@ export interface Peers {
   /** With no limit to what a block holds but the processor. */
   readonly anvilUnlimited?: System;
   readonly ganache?: System;
+  /** Makes a chain of LiteSVM's in this process. */
+  readonly litesvm?: () => unknown;
 }
 
 /** The source folder, seen from `dist/test/bench/peers`. */
 const folder = fileURLToPath(new URL("../../../../test/bench/peers/", import.meta.url));
 const INSTALL_TIMEOUT_MS = 300_000;
 
-export function installPeers(report: Report): Peers {
-  // npm writes this file last.
-  if (!existsSync(`${folder}node_modules/.package-lock.json`)) {
+export async function installPeers(report: Report): Promise<Peers> {
+  if (!isInstalled()) {
     report("installing the peers");
     try {
       // Their install scripts fetch what the packages bring already.
@@ -41,13 +42,45 @@ export function installPeers(report: Report): Peers {
   const ganache = `${folder}node_modules/ganache/dist/node/cli.js`;
   if (!existsSync(anvil)) report(`no anvil: there is none for ${process.platform} on ${process.arch}`);
   if (!existsSync(ganache)) report("no ganache: it is not in its package");
+  const litesvm = await loadLiteSvm(report);
   return {
+    ...(litesvm !== undefined && { litesvm }),
     ...(existsSync(anvil) && {
       anvil: createAnvil("anvil", anvil, []),
       anvilUnlimited: createAnvil("anvil, unlimited blocks", anvil, ["--disable-block-gas-limit"]),
     }),
     ...(existsSync(ganache) && { ganache: createGanache(ganache) }),
   };
+}
+
+/** Whether all of them are there in their versions. npm writes its own list of what is installed last. */
+function isInstalled(): boolean {
+  const installed = `${folder}node_modules/.package-lock.json`;
+  if (!existsSync(installed)) return false;
+  const { dependencies } = JSON.parse(readFileSync(`${folder}package.json`, "utf8")) as Manifest;
+  const { packages } = JSON.parse(readFileSync(installed, "utf8")) as Installed;
+  return Object.entries(dependencies).every(([name, version]) => packages[`node_modules/${name}`]?.version === version);
+}
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+interface Installed {
+  readonly packages: Readonly<Record<string, { readonly version?: string }>>;
+}
+
+/** It is native code, of which there is none for some platforms. */
+async function loadLiteSvm(report: Report): Promise<(() => unknown) | undefined> {
+  try {
+    const { LiteSVM } = (await import(`${folder}node_modules/litesvm/dist/index.js`)) as {
+      LiteSVM: new () => unknown;
+    };
+    return () => new LiteSVM();
+  } catch (error) {
+    report(`no litesvm: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 /** The program itself: the script in front of it would be in the way of signals. */
