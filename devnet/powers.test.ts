@@ -215,6 +215,13 @@ describe("a deterministic chain", () => {
   });
 });
 
+test("a nonce that is set readies what waited for it, and that is sealed by itself", async () => {
+  const { node, powers } = await start({ sealing: { kind: "transaction" } });
+  const receipt = node.submitAndWait(signed(alice, [transfer(bob.address, 1n)], { nonce: 2 }).encoded, 5_000);
+  await powers.edit([{ kind: "nonce", address: alice.address, nonce: 2 }]);
+  expect((await receipt).height).toBe(2);
+});
+
 describe("a revert", () => {
   test("to a snapshot that never was, or is no more, is refused, and nothing happens", async () => {
     const { node, powers } = await start();

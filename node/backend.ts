@@ -149,8 +149,11 @@ class Faults {
 /** Most nodes are no forks, and start without the code of one. */
 async function sourceFor(store: Store, url: string | undefined): Promise<BaseSource | undefined> {
   if (store.genesis.base === null) return undefined;
-  const { BaseSource } = await import("./fork/base-source.ts");
-  return new BaseSource(store, url);
+  const [{ BaseSource }, { remoteAt }] = await Promise.all([
+    import("./fork/base-source.ts"),
+    import("./fork/remote-node.ts"),
+  ]);
+  return new BaseSource(store, remoteAt(url));
 }
 
 function fetchOf(source: BaseSource): Fetch {

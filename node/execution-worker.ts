@@ -31,8 +31,11 @@ async function start(): Promise<void> {
 /** Most chains are no forks, and run without the code of one. */
 async function fetchFor(store: Store): Promise<Fetch | undefined> {
   if (store.genesis.base === null) return undefined;
-  const { BaseSource } = await import("./fork/base-source.ts");
-  const source = new BaseSource(store, forkUrl);
+  const [{ BaseSource }, { remoteAt }] = await Promise.all([
+    import("./fork/base-source.ts"),
+    import("./fork/remote-node.ts"),
+  ]);
+  const source = new BaseSource(store, remoteAt(forkUrl));
   return async (missing) => {
     if (missing.kind === "node" || isReader !== true) return source.fetch(missing);
     await source.fetchNodes();

@@ -128,6 +128,8 @@ export class Producer {
     if (sealed === null) throw errorFromMessage(invalid[0]!.error);
     const record = blockRecord(sealed, entries);
     this.#adopt(record, sealed.logs, performance.now() - startMs);
+    // A nonce that an edit set may be what others waited for.
+    if (this.#options.mempool.readyCount > 0) this.sealer.notify();
     return record;
   }
 

@@ -3,16 +3,19 @@
  * with what the chain claims. It stops at the first difference and names it.
  *
  * The chain to replay is a source of raw bytes: a folder on this machine or a node somewhere. Nothing it says is believed
- * but the genesis, and of a block what `claimed-block.ts` names.
+ * but the genesis, and of a block what `claimed-block.ts` names. A fork begins with its base, of whose state the source tells
+ * what is read, with what shows that it is true.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../vm/errors.ts";
-import { blockHash } from "./block.ts";
-import { Chain } from "./chain.ts";
-import { blockDifference, type ClaimedBlock, type Difference, decodeClaim, executeClaim } from "./claimed-block.ts";
+import { blockHash, decodeHeader } from "./block.ts";
+import { blockDifference, type ClaimedBlock, type Difference, decodeClaim } from "./claimed-block.ts";
+import { BaseSource, type BaseTeller } from "./fork/base-source.ts";
+import { RemoteNode } from "./fork/remote-node.ts";
 import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
+import { InlineExecutor } from "./inline-executor.ts";
 import { createClient } from "./rpc/client.ts";
 import { fromHex } from "./rpc/json.ts";
 import { Store } from "./store.ts";
@@ -22,11 +25,13 @@ export interface ReplaySource {
   /** The last height to replay. */
   readonly height: number;
   block(height: number): Promise<ClaimedBlock>;
+  /** Tells of the state that a fork goes on from. The folder of a fork lacks what would show that it is true. */
+  base?(): BaseTeller;
   close(): Promise<void>;
 }
 
 export interface ReplayResult {
-  /** Blocks that agree, block 0 not counted. */
+  /** Blocks that agree, the first of the chain not counted. */
   readonly blocks: number;
   readonly transactions: number;
   readonly gasUsed: bigint;
@@ -70,6 +75,7 @@ async function openNode(url: string): Promise<ReplaySource> {
         if (raw === null) throw new InputError("block_missing", `the node has no block ${at}`);
         return { block: fromHex(raw.block), receipts: raw.receipts.map(fromHex) };
       },
+      base: () => new RemoteNode(url),
       close: async () => client.close(),
     };
   } catch (error) {
@@ -86,10 +92,20 @@ export async function replayChain(
   const directory = await mkdtemp(join(tmpdir(), "lockstep-replay-"));
   try {
     // A copy of the claimed genesis through its own codec: what was hashed is what is executed.
-    const store = await Store.open(directory, { genesis: decodeGenesis(encodeGenesis(source.genesis)) });
+    const genesis = decodeGenesis(encodeGenesis(source.genesis));
+    const first = genesis.base === null ? null : await source.block(genesis.base.height);
+    const teller = source.base?.();
+    if (first !== null && teller === undefined) {
+      throw new InputError("fork_folder", "the folder of a fork does not hold the state that it goes on from", {
+        hint: "Replay it through its node: `lockstep dev --fork`, and `lockstep replay --url`.",
+      });
+    }
+    const store = await Store.open(directory, { genesis, ...(first !== null && { base: first }) });
+    const base = first === null ? undefined : new BaseSource(store, teller);
     try {
-      return await replayInto(store, source, onProgress);
+      return await replayInto(store, source, base, onProgress);
     } finally {
+      await base?.close();
       await store.close();
     }
   } finally {
@@ -100,31 +116,34 @@ export async function replayChain(
 async function replayInto(
   store: Store,
   source: ReplaySource,
+  base: BaseSource | undefined,
   onProgress: (height: number, total: number) => void,
 ): Promise<ReplayResult> {
-  const chain = new Chain(store);
+  const first = store.headHeight;
+  let head = store.header(first);
   let transactions = 0;
   let gasUsed = 0n;
   const result = (difference: Difference | null): ReplayResult => ({
-    blocks: chain.head.height,
+    blocks: head.height - first,
     transactions,
     gasUsed,
-    headHash: blockHash(chain.head),
-    stateRoot: chain.head.stateRoot,
+    headHash: blockHash(head),
+    stateRoot: head.stateRoot,
     difference,
   });
-  const claimedGenesis = decodeClaim(0, await source.block(0));
-  if ("field" in claimedGenesis) return result(claimedGenesis);
-  const genesisDifference = blockDifference(claimedGenesis, { block: store.requireBlock(0), receipts: [] });
-  if (genesisDifference !== null) return result(genesisDifference);
-
-  for (let height = 1; height <= source.height; height++) {
-    const applied = executeClaim(chain, store.genesis, await source.block(height));
-    if ("field" in applied) return result(applied);
-    const { header } = applied.block;
-    await chain.commit(applied);
-    transactions += applied.block.transactions.length;
-    gasUsed += BigInt(header.gasUsed);
+  if (base === undefined) {
+    const claimedGenesis = decodeClaim(0, await source.block(0));
+    if ("field" in claimedGenesis) return result(claimedGenesis);
+    const genesisDifference = blockDifference(claimedGenesis, { block: store.requireBlock(0), receipts: [] });
+    if (genesisDifference !== null) return result(genesisDifference);
+  }
+  const executor = new InlineExecutor(store, null, base && ((missing) => base.fetch(missing)), () => {});
+  for (let height = first + 1; height <= source.height; height++) {
+    const imported = await executor.request("import", await source.block(height));
+    if ("difference" in imported) return result(imported.difference);
+    head = decodeHeader(imported.sealed.header);
+    transactions += imported.sealed.receipts.length;
+    gasUsed += BigInt(head.gasUsed);
     onProgress(height, source.height);
   }
   return result(null);

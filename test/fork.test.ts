@@ -2,6 +2,9 @@
  * A devnet that goes on from a block of another, both as the package ships them, with a proxy in between that lies and dies.
  * The oracle is the forked node itself: what happens on both must be the same, root for root.
  */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createDevnet, type Devnet, type DevnetOptions, type ListeningDevnet } from "lockstep/devnet";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hash } from "../node/crypto.ts";
@@ -89,6 +92,13 @@ async function list(devnet: Devnet, contract: Uint8Array): Promise<string> {
 /** What a fork's first block does, done to the remote too. */
 async function fundAgain(remote: Devnet): Promise<void> {
   await remote.edit(remote.accounts.map(({ address }) => ({ kind: "credit", address, amount: 10n ** 18n })));
+}
+
+/** In a process of its own, as people run it. */
+async function replay(...args: string[]): Promise<unknown> {
+  const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, "replay", "--json", ...args]);
+  return JSON.parse(stdout);
 }
 
 const rootOf = (devnet: Devnet) => toHex(devnet.head.header.stateRoot);
@@ -319,6 +329,15 @@ test("a fork at a height has that height's state, written in the address or besi
     expect(await devnet.storage(contract, keyAt(1))).toEqual(Uint8Array.of(101));
     expect(devnet.genesis.base?.height).toBe(height);
   }
+});
+
+test("a fork is replayed through its node, on what the forked node proves of the base", async () => {
+  const { contract, proxy } = await startRemote();
+  const fork = await started({ fork: { url: proxy.url }, listen: 0, dataDir: temporaryFolder() });
+  await fork.send(fork.accounts[0]!, [put(contract, 1, 1), call(contract, "drop", 2), call(contract, "keep_list")]);
+  const replayed = await replay("--url", fork.url);
+  expect(replayed).toMatchObject({ equal: true, blocks: 2, stateRoot: rootOf(fork) });
+  await fork.close();
 });
 
 test.each<[string, (url: string) => string, string]>([

@@ -12,6 +12,7 @@ import { fromHex, toHex } from "../rpc/json.ts";
 import { decodeNode, encodeNode, type InnerNode } from "../state/tree-node.ts";
 import { Store } from "../store.ts";
 import { BaseSource } from "./base-source.ts";
+import { remoteAt } from "./remote-node.ts";
 
 const failing = (code: string) =>
   expect.objectContaining({ code, message: expect.any(String), hint: expect.any(String) });
@@ -385,13 +386,12 @@ test("a closed source reads nothing any more", async () => {
 
 test("a source is of a fork, over the base's own block", async () => {
   const { url, store } = await startForkedNode();
-  expect(() => new BaseSource(store, url)).toThrow(Fault);
+  expect(() => new BaseSource(store, remoteAt(url))).toThrow(Fault);
   const fork = await forkOf(url);
   const { genesis, nodes } = fork.store;
   const [putNodes, setWhole] = [async () => {}, async () => {}];
-  expect(() => new BaseSource({ genesis, nodes, putNodes, setWhole, header: () => store.header(2) }, url)).toThrow(
-    Fault,
-  );
+  const other = { genesis, nodes, putNodes, setWhole, header: () => store.header(2) };
+  expect(() => new BaseSource(other, remoteAt(url))).toThrow(Fault);
 });
 
 describe("what is no node", () => {

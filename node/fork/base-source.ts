@@ -12,7 +12,7 @@ import type { NodeReader, StoredNode } from "../state/tree.ts";
 import { decodeNode, nibbleAt, nodeKey, type TreeNode, withNibble } from "../state/tree-node.ts";
 import { type ExpectedNode, type Place, placeOf, verifyNode, type WitnessedNode } from "../state/witnessed-node.ts";
 import { type Missing, StateMissing } from "../state-missing.ts";
-import { RemoteNode } from "./remote-node.ts";
+import type { RemoteNodes } from "./remote-node.ts";
 
 /** What a store is to a source. */
 export interface BaseStore {
@@ -39,6 +39,15 @@ const LEAF_COUNT_MAX = 2_000_000;
 const LEAVES_SIZE_MAX = 512 * 1024 * 1024;
 const PATH_LENGTH_MAX = 64;
 
+/** Who tells of the base's state, and need not be believed. */
+export interface BaseTeller {
+  /** An address or a folder, for people. */
+  readonly name: string;
+  /** Of the state of the block at `height`. */
+  nodes(height: number, places: readonly Place[]): Promise<RemoteNodes>;
+  close(): Promise<void>;
+}
+
 export interface SourceLimits {
   readonly leafCountMax: number;
   readonly leavesSizeMax: number;
@@ -57,15 +66,15 @@ export class BaseSource {
   /** Borsh of the base's header. */
   readonly #header: Uint8Array;
   readonly #stateRoot: Uint8Array;
-  readonly #remote: RemoteNode | undefined;
+  readonly #remote: BaseTeller | undefined;
   readonly #limits: SourceLimits;
   /** By what is missing: who misses the same waits for the same. */
   readonly #running = new Map<string, Promise<void>>();
 
-  /** Without a URL there is what the store has and no more. Connects at the first fetch. */
+  /** Without a remote there is what the store has and no more. */
   constructor(
     store: BaseStore,
-    url: string | undefined,
+    remote: BaseTeller | undefined,
     limits: SourceLimits = { leafCountMax: LEAF_COUNT_MAX, leavesSizeMax: LEAVES_SIZE_MAX },
   ) {
     const { base } = store.genesis;
@@ -76,7 +85,7 @@ export class BaseSource {
     this.#height = base.height;
     this.#header = encodeHeader(header);
     this.#stateRoot = header.stateRoot;
-    this.#remote = url === undefined ? undefined : new RemoteNode(url);
+    this.#remote = remote;
     this.#limits = limits;
   }
 

@@ -36,6 +36,11 @@ export interface RemoteNodes {
   readonly nodes: readonly (WitnessedNode | null)[];
 }
 
+/** Undefined where there is no address. Throws `InputError` `fork_url_invalid`. */
+export function remoteAt(url: string | undefined): RemoteNode | undefined {
+  return url === undefined ? undefined : new RemoteNode(url);
+}
+
 export class RemoteNode {
   /** The address without user and password. */
   readonly name: string;

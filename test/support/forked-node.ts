@@ -5,6 +5,7 @@ import { ChainReader } from "../../node/chain-reader.ts";
 import { hash } from "../../node/crypto.ts";
 import { BaseSource, type SourceLimits } from "../../node/fork/base-source.ts";
 import { openFork } from "../../node/fork/open-fork.ts";
+import { remoteAt } from "../../node/fork/remote-node.ts";
 import { silentLog } from "../../node/log.ts";
 import { readAccount } from "../../node/message-call.ts";
 import { startRpcServer } from "../../node/rpc/server.ts";
@@ -64,7 +65,7 @@ export async function startForkedNode() {
 export async function forkOf(url: string, { height, limits }: { height?: number; limits?: SourceLimits } = {}) {
   const { genesis, base } = await openFork(url, height);
   const store = Store.inMemory(genesis, base);
-  const source = new BaseSource(store, url, limits);
+  const source = new BaseSource(store, remoteAt(url), limits);
   onTestFinished(() => source.close());
   const read = <T>(reading: (state: StateReader) => T): Promise<T> =>
     whenFetched(
