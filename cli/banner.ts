@@ -1,13 +1,16 @@
 /**
- * What there is to know about a devnet that has just started: as facts for programs, which are the JSON line and the ready
- * file, and as the banner for people. Scripts wait for the banner's last line, `Listening on ...`.
+ * What there is to know about a node that has just started: as facts for programs, which are the JSON line and the ready
+ * file, and as the banner for people. Scripts wait for the banner's last line, `Listening on ...`. Most of it is a devnet's;
+ * what every node has to say is in `nodeFacts` and `nodeRows`.
  */
 import { DEFAULT_MNEMONIC } from "../devnet/accounts.ts";
-import type { Devnet } from "../devnet/devnet.ts";
+import type { ListeningDevnet } from "../devnet/devnet.ts";
 import { addressToText } from "../node/address.ts";
+import type { Genesis } from "../node/genesis.ts";
 import { toHex } from "../node/rpc/json.ts";
 import type { Sealing } from "../node/rpc/service.ts";
 import type { Durability } from "../node/store.ts";
+import { durationText } from "./durations.ts";
 import { rows } from "./output.ts";
 import { packageVersion } from "./package-root.ts";
 import { READY_SCHEMA_VERSION } from "./ready-file.ts";
@@ -18,6 +21,8 @@ export interface StartedWith {
   readonly durability: Durability | "memory";
   readonly sealing: Sealing;
   readonly configFile: string | null;
+  /** The address of the node that is forked; null for a chain of its own. */
+  readonly forkUrl: string | null;
   /** One that was made for this run. One that was given is known to who gave it, and is not repeated. */
   readonly madeToken: string | null;
 }
@@ -26,8 +31,15 @@ export type ReadyFacts = ReturnType<typeof readyFacts>;
 
 const derivationPath = "m/44'/1'/i'";
 
-export function readyFacts(devnet: Devnet, { dataDir, durability, sealing, configFile, madeToken }: StartedWith) {
-  const { url, port, chainId, genesis, genesisHash, height, mnemonic, accounts } = devnet;
+interface ServedNode {
+  readonly url: string;
+  readonly port: number;
+  readonly genesis: Genesis;
+  readonly genesisHash: Uint8Array;
+}
+
+/** `height` is that of the start. */
+export function nodeFacts({ url, port, genesis, genesisHash }: ServedNode, height: number) {
   return {
     ok: true,
     event: "listening",
@@ -36,16 +48,37 @@ export function readyFacts(devnet: Devnet, { dataDir, durability, sealing, confi
     pid: process.pid,
     url,
     port,
-    chainId,
+    chainId: genesis.chainId,
     genesisHash: toHex(genesisHash),
     genesisTime: genesis.time,
     height,
+  };
+}
+
+/** `firstHeight` is that of a chain that has just begun. */
+export function nodeRows(
+  { chainId, genesisHash, genesisTime, height }: ReturnType<typeof nodeFacts>,
+  firstHeight = 0,
+): (readonly [string, string])[] {
+  return [
+    ["chain id", chainId],
+    ["genesis", `${genesisHash}  ${new Date(genesisTime).toISOString()}`],
+    ["height", `${height} (${height === firstHeight ? "new" : "resumed"})`],
+  ];
+}
+
+export function readyFacts(devnet: ListeningDevnet, started: StartedWith) {
+  const { dataDir, durability, sealing, configFile, forkUrl, madeToken } = started;
+  const { genesis, height, mnemonic, accounts } = devnet;
+  const { base } = genesis;
+  return {
+    ...nodeFacts(devnet, height),
     blockGasLimit: genesis.params.blockGasLimit,
     gasPriceMin: genesis.params.gasPriceMin,
     sealing,
     durability,
     dataDir,
-    fork: genesis.base && { height: genesis.base.height, blockHash: toHex(genesis.base.blockHash) },
+    fork: base && { url: forkUrl, height: base.height, blockHash: toHex(base.blockHash) },
     configFile,
     token: madeToken,
     mnemonic,
@@ -65,21 +98,26 @@ const survival: Readonly<Record<Durability | "memory", string>> = {
   memory: "nothing survives the end of this process",
 };
 
-function sealingText(sealing: Sealing): string {
+export function sealingText(sealing: Sealing): string {
   switch (sealing.kind) {
     case "transaction":
       return "a block for every transaction";
     case "interval":
-      return `a block every ${sealing.intervalMs / 1000} s`;
+      return `a block every ${durationText(sealing.intervalMs)}`;
     case "mixed":
-      return `a block every ${sealing.intervalMs / 1000} s, and for every transaction`;
+      return `a block every ${durationText(sealing.intervalMs)}, and for every transaction`;
     case "manual":
-      return "blocks when asked for only (dev_mine)";
+      return "blocks when asked for only (`lockstep mine`)";
   }
 }
 
+function forkRows({ url, height, blockHash }: NonNullable<ReadyFacts["fork"]>): (readonly [string, string])[] {
+  const from = ["fork of", `block ${height}  ${blockHash}`] as const;
+  return url === null ? [from] : [from, ["forked node", url]];
+}
+
 export function bannerLines(facts: ReadyFacts): string[] {
-  const { accounts, mnemonic, height, durability, configFile, token } = facts;
+  const { accounts, mnemonic, durability, dataDir, fork, configFile, token } = facts;
   return [
     `Lockstep devnet ${facts.version}`,
     "",
@@ -100,15 +138,14 @@ export function bannerLines(facts: ReadyFacts): string[] {
     "",
     "Chain",
     ...rows([
-      ["chain id", facts.chainId],
-      ["genesis", `${facts.genesisHash}  ${new Date(facts.genesisTime).toISOString()}`],
-      ["height", height === 0 ? "0 (new)" : `${height} (resumed)`],
+      // A fork begins with the block that funds the accounts.
+      ...nodeRows(facts, fork === null ? 0 : fork.height + 1),
       ["gas of a block", `at most ${facts.blockGasLimit}`],
       ["gas price", `at least ${facts.gasPriceMin}`],
       ["blocks", sealingText(facts.sealing)],
       ["durability", `${durability}: ${survival[durability]}`],
-      ...(facts.dataDir === null ? [] : [["data", facts.dataDir] as const]),
-      ...(facts.fork === null ? [] : [["forked", `at height ${facts.fork.height}, ${facts.fork.blockHash}`] as const]),
+      ...(dataDir === null ? [] : [["data", dataDir] as const]),
+      ...(fork === null ? [] : forkRows(fork)),
       ...(configFile === null ? [] : [["config", configFile] as const]),
     ]),
     ...(token === null ? [] : ["", "Token, for development methods; made for this run", `  ${token}`]),

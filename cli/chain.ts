@@ -1,7 +1,8 @@
 /**
  * The chain as a command sees it: one connection, the node's answer to `chain_info`, and the ABIs of its contracts.
  *
- * Whatever the node refuses, and a node that does not answer, ends the command with the exit code `node`.
+ * Whatever the node refuses, and a node that does not answer, ends the command with the exit code `node`; a dump that it
+ * refuses, with `file`.
  */
 import type { RpcMethod, RpcMethods } from "../node/rpc/api.ts";
 import {
@@ -15,7 +16,7 @@ import {
 import { fromHex } from "../node/rpc/json.ts";
 import { type Abi, decodeAbi } from "../vm/abi.ts";
 import type { InputError } from "../vm/errors.ts";
-import { during, exitCodes } from "./exit-codes.ts";
+import { CommandError, during, exitCodes } from "./exit-codes.ts";
 
 export class Chain {
   readonly #client: Client;
@@ -28,7 +29,7 @@ export class Chain {
   }
 
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
-    return during(exitCodes.node, () => this.#client.call(method, params));
+    return during(refusalExitCode, () => this.#client.call(method, params));
   }
 
   /** As the client's, and fails as `call` does. */
@@ -50,10 +51,25 @@ export class Chain {
     return abi;
   }
 
+  /** As `abiOf`, and `null` for an address that is no contract. */
+  async abiIfAny(address: string): Promise<Abi | null> {
+    try {
+      return await this.abiOf(address);
+    } catch (error) {
+      if (error instanceof CommandError && error.code === "not_a_contract") return null;
+      throw error;
+    }
+  }
+
   async #fetchAbi(contract: string): Promise<Abi | null> {
     const { abi } = await this.call("contract_abi", { contract });
     return abi === null ? null : during(exitCodes.file, () => decodeAbi(fromHex(abi)));
   }
+}
+
+/** A dump that the node refuses came out of a file. */
+function refusalExitCode({ code }: InputError) {
+  return /^dump_(invalid|version)$/.test(code) ? exitCodes.file : exitCodes.node;
 }
 
 /** Connects, runs `work`, and disconnects whatever happens. Throws `InputError` `url_invalid` as a usage error. */

@@ -5,13 +5,15 @@ import type { Command } from "commander";
 import { addressToText } from "../node/address.ts";
 import { fromHex } from "../node/rpc/json.ts";
 import type { Abi, AbiMethod } from "../vm/abi.ts";
+import type { Json } from "../vm/abi-values.ts";
 import { InputError } from "../vm/errors.ts";
 import { AddressBook } from "./accounts.ts";
 import { type OptionSpec, parameterOf, readArguments, takeOptions } from "./arguments.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, withChain } from "./chain.ts";
 import { callableMethods, contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
-import type { Report } from "./output.ts";
-import { optionsOf, type Settings } from "./settings.ts";
+import { print, type Report } from "./output.ts";
+import { decodeReturn } from "./receipt-view.ts";
+import { optionsOf, type Settings, settingsOf } from "./settings.ts";
 
 const helpOption: OptionSpec = { long: "--help", short: "-h", required: false, attributeName: () => "help" };
 
@@ -56,8 +58,36 @@ export function argumentsFor(
   });
 }
 
+/** A method of a contract that the node knows, as the words of a command name it. */
+export interface ChosenMethod {
+  readonly settings: Settings;
+  readonly chain: Chain;
+  readonly contract: Contract;
+  readonly name: string;
+  /** `null` without an ABI. */
+  readonly method: AbiMethod | null;
+  /** The words behind it. */
+  readonly tokens: readonly string[];
+}
+
+/** Runs `work` for the method that stands behind the contract, or prints the help that was asked for in its place. */
+export async function withMethod(
+  command: Command,
+  contractText: string,
+  work: (chosen: ChosenMethod) => Promise<Report>,
+): Promise<void> {
+  const { tokens, isHelp } = takeCommonOptions(command);
+  const settings = settingsOf(command);
+  await withChain(settings.url, async (chain) => {
+    const contract = await Contract.open(chain, settings, contractText);
+    if (isHelp) return print(settings, contract.help(tokens[0]));
+    const { name, method, rest } = contract.method(tokens);
+    print(settings, await work({ settings, chain, contract, name, method, tokens: rest }));
+  });
+}
+
 /** A contract that the node knows. */
-export class Contract {
+class Contract {
   readonly address: string;
   readonly bytes: Uint8Array;
   readonly abi: Abi | null;
@@ -86,6 +116,12 @@ export class Contract {
     }
     const method = methodOf(abi, name);
     return { json: { contract: address, method: methodJson(abi, method) }, text: methodHelp(abi, method) };
+  }
+
+  /** `undefined` for what the ABI does not explain. */
+  decodeReturn(method: AbiMethod | null, returnData: string): Json | undefined {
+    if (this.abi === null || method === null || method.returns === null) return undefined;
+    return decodeReturn(this.abi, method.returns, returnData, this.addresses);
   }
 
   /** The method named by the first of `tokens`, and the words behind it. Throws `InputError`. */

@@ -2,7 +2,7 @@
  * A transaction in its block, each part decoded by the ABI of the contract that it is about, and not before it is asked for.
  *
  * Law: nothing that a contract wrote or declares makes this throw, and the work for each part is bounded: what is longer than
- * `DECODED_SIZE_MAX` stays bytes.
+ * `sizeMax` stays bytes.
  */
 import { hash } from "../node/crypto.ts";
 import { receiptToJson, toHex, transactionToJson } from "../node/rpc/json.ts";
@@ -30,20 +30,28 @@ export class DecodedTransaction {
   readonly #record: TransactionRecord;
   readonly #abiOf: AbiOf;
   readonly #addresses: AddressText;
+  readonly #sizeMax: number;
 
-  constructor(record: TransactionRecord, abiOf: AbiOf, addresses: AddressText) {
+  constructor(
+    record: TransactionRecord,
+    abiOf: AbiOf,
+    addresses: AddressText,
+    { sizeMax = DECODED_SIZE_MAX }: { readonly sizeMax?: number } = {},
+  ) {
     this.json = transactionToJson(record);
     this.receipt = receiptToJson({ ...record.receipt, events: [] });
     this.#record = record;
     this.#abiOf = abiOf;
     this.#addresses = addresses;
+    this.#sizeMax = sizeMax;
   }
 
-  /** That of the contract which the action creates or calls. */
+  /** That of the contract which the action creates, calls or edits. */
   abiOfAction(index: number): Abi | null {
     const { transaction, receipt } = this.#record;
     const action = transaction.body.actions[index];
     if (action?.kind === "call") return this.#abiOf(action.contract);
+    if (action?.kind === "edit" && action.change.kind === "storage") return this.#abiOf(action.change.contract);
     if (action?.kind !== "create") return null;
     const created = receipt.status.kind === "success" ? receipt.actions[index]?.created[0] : undefined;
     if (created !== undefined) return this.#abiOf(created);
@@ -57,16 +65,16 @@ export class DecodedTransaction {
 
   action(index: number): ActionView {
     const action = this.json.actions[index]!;
-    const abi = isShort(argsOf(action)) ? this.abiOfAction(index) : null;
+    const abi = this.#isShort(argsOf(action)) ? this.abiOfAction(index) : null;
     const { returnData = "0x" } = this.receipt.actions[index] ?? {};
-    const hasReturned = this.receipt.status.kind === "success" && isShort(returnData);
+    const hasReturned = this.receipt.status.kind === "success" && this.#isShort(returnData);
     return decodeAction(action, hasReturned ? returnData : undefined, abi, this.#addresses);
   }
 
   /** Of a revert. */
   error(): ErrorView | undefined {
     const { status, actions } = this.receipt;
-    if (status.kind !== "revert" || !isShort(status.data)) return undefined;
+    if (status.kind !== "revert" || !this.#isShort(status.data)) return undefined;
     // The action that failed is the last one that ran.
     return decodeError(status, this.abiOfAction(actions.length - 1), this.#addresses);
   }
@@ -81,12 +89,14 @@ export class DecodedTransaction {
     const [json] = receiptToJson({ ...receipt, actions: [], events: [event] }).events;
     return decodeEvent(json!, this.#abiOf(event.contract), this.#addresses);
   }
+
+  #isShort(hex: string): boolean {
+    return hex.length <= 2 + 2 * this.#sizeMax;
+  }
 }
 
+/** What would be decoded. */
 function argsOf(action: ActionJson): string {
+  if (action.kind === "edit") return action.change.kind === "storage" ? (action.change.value ?? "0x") : "0x";
   return action.kind === "create" || action.kind === "call" ? action.args : "0x";
-}
-
-function isShort(hex: string): boolean {
-  return hex.length <= 2 + 2 * DECODED_SIZE_MAX;
 }

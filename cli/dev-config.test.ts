@@ -201,7 +201,8 @@ describe("how blocks are made", () => {
     [{ mixedMining: true }],
     [{ deterministic: true, blockTime: 1 }],
     [{ deterministic: true, blockTime: 1, mixedMining: true }],
-  ])("%j cannot be had together", (config) => {
+    [{ deterministic: true, order: "fees" }],
+  ] as const)("%j cannot be had together", (config) => {
     expect(refusalOf(() => combine(config, {}, {}))).toMatchObject({ code: "usage", hint: expect.stringMatching(/./) });
     expect(refusalOf(() => combine({}, {}, config)).code).toBe("usage");
   });

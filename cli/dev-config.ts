@@ -151,10 +151,10 @@ const settings: Settings = {
   ),
   blockTime: setting("-b, --block-time <seconds>", "a block every so often instead of for every transaction", seconds),
   mixedMining: setting("--mixed-mining", "with --block-time: a block for every transaction as well", flag),
-  mining: setting("--no-mining", "blocks are made when asked for only (dev_mine)", flag),
+  mining: setting("--no-mining", "blocks are made when asked for only (`lockstep mine`)", flag),
   order: setting(
     "--order <order>",
-    "what goes first into a block: fees (default), the dearest gas, or fifo, the oldest",
+    "what goes first into a block: fees, the dearest gas (default), or fifo, the oldest (with --deterministic always)",
     choice("order", "fees", "fifo"),
   ),
   token: setting("--token <token>", "what development methods ask of a client (env LOCKSTEP_TOKEN)", anyText),
@@ -280,6 +280,12 @@ export function combine(flags: DevConfig, environment: DevConfig, file: DevConfi
     refuse(
       "--deterministic and --block-time exclude each other: how many blocks there are would depend on the machine's clock",
       "Use --no-mining to decide about every block, or leave one of them out.",
+    );
+  }
+  if (config.deterministic && config.order === "fees") {
+    refuse(
+      "--deterministic and --order fees exclude each other: what is in a block would depend on how fast transactions come",
+      "A deterministic devnet takes them as they come, --order fifo: leave one of them out.",
     );
   }
   return config;

@@ -6,7 +6,8 @@
  *
  *     transaction  height, index, hash, blockHash, sender, nonce, chainId, gasLimit, gasPrice, expiryHeight, signature,
  *                  status {kind, ...}, error? {name, fields} where the ABI knows the revert, gasUsed, fee,
- *                  actions [{kind, ..., arguments?, returns?}], with gasUsed, returnData and created where the action ran,
+ *                  actions [{kind, ..., arguments?, returns?, entry?}], entry {name, value} of edited storage, with gasUsed,
+ *                  returnData and created where the action ran,
  *                  created [address], logs [text], events [{contract, name, topics, data, fields}], fields null where no ABI
  *                  explains the data; leftOut? {actions?, created?, logs?, events?}: how many of each had no room
  *     block        behind its transactions: height, hash, parentHash, time, ..., transactionCount

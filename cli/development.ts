@@ -16,17 +16,24 @@ export function withDevelopment(command: Command): Command {
 }
 
 /** As `withChain`, with the token and the names that are known here. */
-export async function withDevnet<T>(
+export function withDevnet<T>(
   settings: Settings,
   work: (chain: Chain, addresses: AddressBook) => Promise<T>,
 ): Promise<T> {
+  return withTokenHint(() =>
+    withChain(settings.url, (chain) => work(chain, new AddressBook(settings, chain)), settings),
+  );
+}
+
+/** What the node says of its token is for programs. */
+export async function withTokenHint<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await withChain(settings.url, (chain) => work(chain, new AddressBook(settings, chain)), settings);
+    return await work();
   } catch (error) {
-    if (!(error instanceof CommandError) || error.code !== "development_forbidden") throw error;
-    const { exitCode, code, message, hint = "", details } = error;
+    if (!(error instanceof CommandError) || !/^(development_forbidden|token_wrong)$/.test(error.code)) throw error;
+    const { exitCode, code, message, details } = error;
     throw new CommandError(exitCode, code, message, {
-      hint: `${hint} Here that is --token TOKEN, or LOCKSTEP_TOKEN.`.trimStart(),
+      hint: "Give the node's token as --token TOKEN, or in LOCKSTEP_TOKEN.",
       ...(details !== undefined && { details }),
     });
   }

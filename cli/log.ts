@@ -9,7 +9,7 @@ import type { PrettyOptions } from "pino-pretty";
 import { type Log, silentLog } from "../node/log.ts";
 import { InputError } from "../vm/errors.ts";
 import { type LineStream, LineWriter } from "./line-writer.ts";
-import { printable } from "./output.ts";
+import { escapeControls, printable } from "./output.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type LogFormat = "auto" | "pretty" | "json";
@@ -51,14 +51,6 @@ function errorFacts(error: unknown): unknown {
     return { code, message, ...(hint !== undefined && { hint }) };
   }
   return error instanceof Error ? pino.stdSerializers.err(error) : error;
-}
-
-/** JSON escapes most of them already, so what is left is in texts, where an escape means the same. */
-function escapeControls(line: string): string {
-  return line.replace(
-    /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 async function prettyText(options: PrettyOptions): Promise<(line: string) => string> {

@@ -131,100 +131,97 @@ const table: readonly Entry[] = [
     name: "dev-accounts",
     group: "Control a devnet:",
     summary: "list the funded accounts and their keys",
-    load: () => import("./commands/dev-accounts.ts"),
+    load: () => import("./commands/devnet/dev-accounts.ts"),
   },
   {
     name: "faucet",
     group: "Control a devnet:",
     summary: "give an account new money",
-    load: () => import("./commands/faucet.ts"),
+    load: () => import("./commands/devnet/faucet.ts"),
   },
   {
     name: "dev-set",
     group: "Control a devnet:",
     summary: "set a balance, nonce, code or storage entry",
-    load: () => import("./commands/dev-set.ts"),
+    load: () => import("./commands/devnet/dev-set.ts"),
   },
   {
     name: "impersonate",
     group: "Control a devnet:",
     summary: "take an account's transactions without its signature",
-    load: () => import("./commands/impersonate.ts"),
+    load: () => import("./commands/devnet/impersonate.ts"),
   },
   {
     name: "mine",
     group: "Control a devnet:",
     summary: "make blocks",
-    load: () => import("./commands/mine.ts"),
+    load: () => import("./commands/devnet/mine.ts"),
   },
   {
     name: "dev-time",
     group: "Control a devnet:",
     summary: "show, set or advance the clock",
-    load: () => import("./commands/dev-time.ts"),
+    load: () => import("./commands/devnet/dev-time.ts"),
   },
   {
     name: "dev-sealing",
     group: "Control a devnet:",
     summary: "show or change when blocks are made",
-    load: () => import("./commands/dev-sealing.ts"),
+    load: () => import("./commands/devnet/dev-sealing.ts"),
   },
   {
     name: "snapshot",
     group: "Control a devnet:",
-    summary: "remember everything as it is",
-    load: () => import("./commands/snapshot.ts"),
+    summary: "remember everything as it is, or list what is remembered",
+    load: () => import("./commands/devnet/snapshot.ts"),
   },
   {
     name: "revert",
     group: "Control a devnet:",
     summary: "go back to a snapshot",
-    load: () => import("./commands/revert.ts"),
+    load: () => import("./commands/devnet/revert.ts"),
   },
   {
     name: "reset",
     group: "Control a devnet:",
     summary: "go back to the beginning of the chain",
-    load: () => import("./commands/reset.ts"),
+    load: () => import("./commands/devnet/reset.ts"),
   },
   {
     name: "dump",
     group: "Control a devnet:",
     summary: "write the state to a file",
-    load: () => import("./commands/dump.ts"),
+    load: () => import("./commands/devnet/dump.ts"),
   },
   {
     name: "load",
     group: "Control a devnet:",
     summary: "take the state from a file",
-    load: () => import("./commands/load.ts"),
+    load: () => import("./commands/devnet/load.ts"),
   },
   {
     name: "drop",
     group: "Control a devnet:",
     summary: "take waiting transactions out of the pool",
-    load: () => import("./commands/drop.ts"),
+    load: () => import("./commands/devnet/drop.ts"),
   },
   {
     name: "label",
     group: "Control a devnet:",
-    summary: "give an address a name in the devnet's output",
-    load: () => import("./commands/label.ts"),
-  },
-  {
-    name: "labels",
-    group: "Control a devnet:",
-    summary: "list the labels",
-    load: () => import("./commands/labels.ts"),
+    summary: "give an address a name in the devnet's output, or list them",
+    load: () => import("./commands/devnet/label.ts"),
   },
 ];
 
 const helpTail = `
-Names: wherever an address stands, dev0 to dev9, an account of the keystore or a contract's alias may stand.
-Environment: LOCKSTEP_URL, LOCKSTEP_FROM, LOCKSTEP_HOME (keys; default ~/.lockstep), LOCKSTEP_PASSWORD (of encrypted
-  keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0, dev1, ... are), LOCKSTEP_TOKEN (of a node that has one).
-Output: text for people on stdout and errors on stderr, or with --json exactly one JSON object on stdout:
-  {"ok":true,...} or {"ok":false,"error":{"code","message","hint","details"}}. Error codes are stable.
+Names: wherever an address stands, dev0 to dev9, an account of the keystore or a contract's alias
+  may stand.
+Environment: LOCKSTEP_URL, LOCKSTEP_FROM, LOCKSTEP_HOME (keys; default ~/.lockstep),
+  LOCKSTEP_PASSWORD (of encrypted keys), LOCKSTEP_MNEMONIC (of the devnet whose accounts dev0,
+  dev1, ... are), LOCKSTEP_TOKEN (of a node that has one).
+Output: text for people on stdout and errors on stderr, or with --json exactly one JSON object on
+  stdout: {"ok":true,...} or {"ok":false,"error":{"code","message","hint","details"}}. Error codes
+  are stable. What runs on, dev and events --follow, prints an object a line.
 Exit codes:
 ${exitCodeMeanings.map(([code, meaning]) => `  ${code}  ${meaning}`).join("\n")}
 `;

@@ -3,15 +3,7 @@ import { addressFromText, addressToText } from "../node/address.ts";
 import type { ReceiptEventJson, StatusJson } from "../node/rpc/api.ts";
 import { ABI_VERSION, type Abi } from "../vm/abi.ts";
 import { contractHelp, methodHelp, methodJson, methodOf } from "./contract-help.ts";
-import {
-  decodeAction,
-  decodeError,
-  decodeEvent,
-  decodeMethodArgs,
-  decodeReturn,
-  editText,
-  statusView,
-} from "./receipt-view.ts";
+import { decodeAction, decodeError, decodeEvent, decodeReturn, editText, statusView } from "./receipt-view.ts";
 
 const addresses = { fromText: addressFromText, toText: addressToText };
 const u64 = { kind: "scalar", name: "u64" } as const;
@@ -79,9 +71,6 @@ test("without an ABI a code is a code", () => {
 test("bytes that are not of the type are no value", () => {
   expect(decodeReturn(abi, u64, "0x0500000000000000", addresses)).toBe("5");
   expect(decodeReturn(abi, u64, "0x05", addresses)).toBeUndefined();
-  expect(decodeMethodArgs(abi, "put", "0x0600000000000000", addresses)).toEqual({ noteId: "6" });
-  expect(decodeMethodArgs(abi, "put", "0x", addresses)).toBeUndefined();
-  expect(decodeMethodArgs(abi, "nope", "0x", addresses)).toBeUndefined();
 });
 
 test("an action is told by the ABI as far as it knows it", () => {
@@ -129,8 +118,28 @@ test("only a revert that the ABI declares is an error of it", () => {
 
 test("an edit reads as what it sets, with addresses as they are named", () => {
   const named = (address: string) => `<${address}>`;
-  expect(editText({ kind: "balance", address: "a", balance: "5" }, named)).toBe("balance of <a> to 5");
-  expect(editText({ kind: "storage", contract: "a", key: "0x01", value: null })).toBe("storage of a at 0x01 to none");
+  expect(editText({ kind: "balance", address: "a", balance: "5" }, { nameOf: named })).toBe("balance of <a> to 5");
+  const storage = { kind: "storage", contract: "a", key: "0x01", value: null } as const;
+  expect(editText(storage)).toBe("storage of a at 0x01 to none");
+  expect(editText(storage, { nameOf: named, entryText: "seats[5] to 7" })).toBe("storage of <a> at seats[5] to 7");
+});
+
+test("storage that is edited reads as the field it is, where the ABI explains it", () => {
+  const seats = { name: "seats", prefix: Uint8Array.of(0x73), key: u64, value: u64 };
+  const view = (key: `0x${string}`, value: `0x${string}` | null) => {
+    const change = { kind: "storage", contract: addressToText(new Uint8Array(32)), key, value } as const;
+    return decodeAction({ kind: "edit", change }, undefined, { ...abi, storage: [seats] }, addresses);
+  };
+  expect(view("0x730500000000000000", "0x0700000000000000")).toEqual({ entry: { name: "seats[5]", value: "7" } });
+  expect(view("0x730500000000000000", null)).toEqual({ entry: { name: "seats[5]", value: null } });
+  for (const [key, value] of [
+    ["0x730500", null],
+    ["0x730500000000000000", "0x07"],
+    ["0x740500000000000000", null],
+    ["0x", null],
+  ] as const) {
+    expect(view(key, value)).toEqual({});
+  }
 });
 
 test("a contract's help is its methods, grouped by how they are used", () => {

@@ -10,6 +10,7 @@ import { type AddressText, decodeArgs, decodeValue, fieldsToJson, type Json, val
 import { InputError } from "../vm/errors.ts";
 import type { Chain } from "./chain.ts";
 import { toJson } from "./output.ts";
+import { describeEntry, type EntryView, NONE } from "./storage-entry.ts";
 
 /** Fields by name; without a prototype. */
 export type DecodedFields = { readonly [name: string]: Json };
@@ -25,28 +26,25 @@ export interface EventView {
 
 /** `undefined` for bytes that are no such value. */
 export function decodeReturn(abi: Abi, type: AbiType, data: string, addresses: AddressText): Json | undefined {
-  return decoded(() => valueToJson(type, abi, decodeValue(abi, type, fromHex(data)), addresses));
+  return ifDecodable(() => valueToJson(type, abi, decodeValue(abi, type, fromHex(data)), addresses));
 }
 
 /** The arguments of a method by name; `undefined` for bytes that are none. */
-export function decodeMethodArgs(
-  abi: Abi,
-  method: string,
-  data: string,
-  addresses: AddressText,
-): DecodedFields | undefined {
+function decodeMethodArgs(abi: Abi, method: string, data: string, addresses: AddressText): DecodedFields | undefined {
   const params = abi.methods.find(({ name }) => name === method)?.params;
   if (params === undefined) return undefined;
-  return decoded(() => fieldsToJson(params, abi, decodeArgs(abi, params, fromHex(data)), addresses));
+  return ifDecodable(() => fieldsToJson(params, abi, decodeArgs(abi, params, fromHex(data)), addresses));
 }
 
 export interface ActionView {
   readonly arguments?: DecodedFields;
   readonly returns?: Json;
+  /** Of storage that is edited. */
+  readonly entry?: EntryView;
 }
 
 /**
- * What an action that calls a contract gave and got, by that contract's ABI; without what the ABI does not explain.
+ * What an action gave to a contract and got, by that contract's ABI; without what the ABI does not explain.
  * `returnData` is absent for an action that did not run, and for one that failed.
  */
 export function decodeAction(
@@ -55,15 +53,27 @@ export function decodeAction(
   abi: Abi | null,
   addresses: AddressText,
 ): ActionView {
-  if (abi === null || (action.kind !== "create" && action.kind !== "call")) return {};
+  if (abi === null) return {};
+  if (action.kind === "edit" && action.change.kind === "storage") {
+    const { key, value } = action.change;
+    const bytes = { key: fromHex(key), value: value === null ? null : fromHex(value) };
+    const entry = ifDecodable(() => describeEntry(bytes, { abi, addresses }));
+    return entry === undefined ? {} : { entry };
+  }
+  if (action.kind !== "create" && action.kind !== "call") return {};
   const args = decodeMethodArgs(abi, action.kind === "call" ? action.method : INIT_METHOD, action.args, addresses);
   const type = action.kind === "call" ? abi.methods.find(({ name }) => name === action.method)?.returns : null;
   const returns = type && returnData !== undefined ? decodeReturn(abi, type, returnData, addresses) : undefined;
   return { ...(args !== undefined && { arguments: args }), ...(returns !== undefined && { returns }) };
 }
 
-/** `nameOf` says how an address reads. */
-export function editText(change: EditChangeJson, nameOf = (address: string): string => address): string {
+interface EditLook {
+  readonly nameOf?: (address: string) => string;
+  readonly entryText?: string | undefined;
+}
+
+/** `nameOf` says how an address reads; `entryText` is what an ABI says of storage that is edited. */
+export function editText(change: EditChangeJson, { nameOf = (address) => address, entryText }: EditLook = {}): string {
   switch (change.kind) {
     case "balance":
       return `balance of ${nameOf(change.address)} to ${change.balance}`;
@@ -76,7 +86,7 @@ export function editText(change: EditChangeJson, nameOf = (address: string): str
       return `code of ${nameOf(address)} to ${code === null ? "none" : `${code.codeSize} bytes ${code.codeHash}`}`;
     }
     case "storage":
-      return `storage of ${nameOf(change.contract)} at ${change.key} to ${change.value ?? "none"}`;
+      return `storage of ${nameOf(change.contract)} at ${entryText ?? `${change.key} to ${change.value ?? NONE}`}`;
     case "upload":
       return `stored code: ${change.codeSize} bytes ${change.codeHash}`;
   }
@@ -100,7 +110,7 @@ export function decodeEvent(
 ): EventView {
   const fields = abi?.events.find((event) => event.name === name)?.fields;
   const values =
-    abi && fields && decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(data)), addresses));
+    abi && fields && ifDecodable(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(data)), addresses));
   return { contract, name, fields: values ?? null, topics, data };
 }
 
@@ -142,7 +152,7 @@ export function decodeError(status: StatusJson, abi: Abi | null, addresses: Addr
   const declared = abi.errors.find((error) => error.code === status.code);
   if (declared === undefined) return undefined;
   const { name, fields } = declared;
-  const values = decoded(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(status.data)), addresses));
+  const values = ifDecodable(() => fieldsToJson(fields, abi, decodeArgs(abi, fields, fromHex(status.data)), addresses));
   return { name, fields: values ?? null };
 }
 
@@ -156,7 +166,8 @@ function revertText({ code, data, message }: StatusJson & { kind: "revert" }): s
   return `reverted with code ${code}${data === "0x" ? "" : ` and data ${data}`}`;
 }
 
-function decoded<T>(decode: () => T): T | undefined {
+/** `undefined` for bytes that are something else. */
+export function ifDecodable<T>(decode: () => T): T | undefined {
   try {
     return decode();
   } catch (error) {

@@ -19,8 +19,13 @@ export interface ServingOptions {
   readonly readyFile: string | null;
 }
 
-/** Facts for the ready file; schema and process are among them. */
-type ReadyFacts = Parameters<typeof writeReadyFile>[1];
+/** For the log and the ready file. */
+type ReadyFacts = Parameters<typeof writeReadyFile>[1] & {
+  readonly url: string;
+  readonly chainId: string;
+  readonly height: number;
+  readonly followed?: string;
+};
 
 /** Writes the ready file, calls `announce`, and waits for the end. */
 export async function serveUntilStopped(
@@ -29,6 +34,11 @@ export async function serveUntilStopped(
   facts: ReadyFacts,
   announce: () => void,
 ): Promise<void> {
+  const { url, chainId, height, followed } = facts;
+  // A person has the banner.
+  if (process.stdout.isTTY !== true) {
+    log.info({ url, chainId, height, ...(followed !== undefined && { followed }) }, "listening");
+  }
   let isStopping = false;
   const stop = (reason: string): void => {
     if (isStopping) return;

@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { codeOf } from "../test/support/refusals.ts";
 import { ABI_VERSION, type Abi, type AbiType } from "../vm/abi.ts";
-import { type AddressText, decodeValue } from "../vm/abi-values.ts";
-import { readHexEntry, readTypedEntry } from "./storage-entry.ts";
+import { type AddressText, decodeValue, encodeValue } from "../vm/abi-values.ts";
+import { InputError } from "../vm/errors.ts";
+import { valueText } from "./output.ts";
+import { describeEntry, readHexEntry, readTypedEntry } from "./storage-entry.ts";
 
 const u64: AbiType = { kind: "scalar", name: "u64" };
 const text: AbiType = { kind: "scalar", name: "string" };
@@ -95,4 +97,47 @@ test.each([
 
 test("without an ABI nothing has a type", () => {
   expect(codeOf(() => readTypedEntry("total", "1", { abi: null, addresses }))).toBe("contract_untyped");
+});
+
+test("what an entry is called is read back as the same entry", () => {
+  const distinct = {
+    ...abi,
+    storage: abi.storage.map((field, i) => ({ ...field, prefix: Uint8Array.of(...prefix, i) })),
+  };
+  const typed = { abi: distinct, addresses };
+  const lists = fc.tuple(fc.nat(), fc.array(fc.nat())).map(([at, items]) => [`lists[${at}]`, JSON.stringify(items)]);
+  const names = fc.string({ unit: "binary" }).map((name) => [`names[${name}]`, `of ${name}`]);
+  const total = fc.nat().map((number) => ["total", `${number}`]);
+  fc.assert(
+    fc.property(fc.oneof(lists, names, total), ([name, text]) => {
+      const entry = readTypedEntry(name!, text!, typed);
+      const view = describeEntry(entry, typed);
+      expect(readTypedEntry(view!.name, valueText(view!.value), typed)).toEqual(entry);
+      expect(describeEntry({ ...entry, value: null }, typed)).toEqual({ name: view!.name, value: null });
+    }),
+  );
+});
+
+test("what is in no field has no name, and what a field cannot hold is refused", () => {
+  expect(describeEntry({ key: Uint8Array.of(1), value: null }, { abi, addresses })).toBeUndefined();
+  expect(describeEntry({ key: new Uint8Array(), value: null }, { abi, addresses })).toBeUndefined();
+  expect(() => describeEntry({ key: prefix, value: Uint8Array.of(1) }, { abi, addresses })).toThrow(InputError);
+});
+
+test("a key that a contract's names make long is not spelled out", () => {
+  const name = "x".repeat(200);
+  const struct = { kind: "struct", fields: [{ name, type: text }] } as const;
+  const list: AbiType = { kind: "vec", inner: { kind: "named", index: 0 } };
+  const verbose: Abi = {
+    ...abi,
+    types: [{ name: "T", doc: "", shape: struct }],
+    storage: [{ name: "f", prefix, key: list, value: u64 }],
+  };
+  const typed = { abi: verbose, addresses };
+  const viewOf = (count: number) => {
+    const key = encodeValue(typed.abi, list, Array(count).fill({ [name]: "" }), addresses);
+    return describeEntry({ key: Uint8Array.of(...prefix, ...key), value: null }, typed);
+  };
+  expect(viewOf(3)?.name).toContain(name);
+  expect(viewOf(100)).toBeUndefined();
 });

@@ -5,19 +5,36 @@
  *     totalSupply 1000                             a field, and its value
  *     balances[dev1] 1000                          an entry of a map
  *
- * Law: what is named by the ABI is written as the contract itself would write it; `none` for a value takes the entry away.
+ * Law: what is named by the ABI is written as the contract itself would write it, and what `describeEntry` says is read back as
+ * the same entry; `none` for a value takes the entry away.
  */
 import { fromHex } from "../node/rpc/json.ts";
-import type { Abi } from "../vm/abi.ts";
-import { type AddressText, encodeValue, parseValue } from "../vm/abi-values.ts";
+import type { Abi, AbiType } from "../vm/abi.ts";
+import { type AddressText, decodeValue, encodeValue, type Json, parseValue, valueToJson } from "../vm/abi-values.ts";
+import { equalBytes } from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
+import { valueText } from "./output.ts";
+import { isJsonWithin } from "./value-text.ts";
 
 export const NONE = "none";
+/** Characters of a key as JSON; a contract's names of what is in it can make it far longer than its bytes. */
+const KEY_LENGTH_MAX = 16 * 1024;
 
 export interface StorageEntry {
   readonly key: Uint8Array;
   /** `null` for no entry. */
   readonly value: Uint8Array | null;
+}
+
+/** Where a value lies, and what it is. */
+export interface StoragePlace {
+  readonly key: Uint8Array;
+  readonly type: AbiType;
+}
+
+interface Typed {
+  readonly abi: Abi;
+  readonly addresses: AddressText;
 }
 
 export function isHexKey(keyText: string): boolean {
@@ -29,17 +46,20 @@ export function readHexEntry(keyText: string, valueText: string): StorageEntry {
   return { key: fromHex(keyText), value: valueText === NONE ? null : fromHex(valueText) };
 }
 
-/** Throws `InputError`: `contract_untyped`, `field_unknown`, `field_key`, `argument_type`, and what `addresses` throws. */
+/** Throws as `readPlace` does, and `InputError` `argument_type` for the value. */
 export function readTypedEntry(
   keyText: string,
   valueText: string,
   { abi, addresses }: { readonly abi: Abi | null; readonly addresses: AddressText },
 ): StorageEntry {
-  if (abi === null) {
-    throw new InputError("contract_untyped", "the contract carries no ABI, so its fields have no names or types", {
-      hint: "Give the entry's key and value as 0x and hexadecimal digits.",
-    });
-  }
+  if (abi === null) throw untyped();
+  const { key, type } = readPlace(keyText, { abi, addresses });
+  return { key, value: valueText === NONE ? null : encode(type, valueText, "value", { abi, addresses }) };
+}
+
+/** Throws `InputError`: `field_unknown`, `field_key`, `argument_type`. */
+export function readPlace(keyText: string, typed: Typed): StoragePlace {
+  const { abi } = typed;
   const [, name, inner] = /^([^[\]]+)(?:\[(.*)\])?$/s.exec(keyText) ?? [];
   const field = abi.storage.find((entry) => entry.name === name);
   if (field === undefined) {
@@ -53,11 +73,38 @@ export function readTypedEntry(
       hint: field.key === null ? `Write ${field.name}.` : `Write ${field.name}[KEY].`,
     });
   }
-  const encode = (type: typeof field.value, text: string, what: string): Uint8Array =>
-    encodeValue(abi, type, parseValue(type, abi, text, { addresses, name: what }), addresses);
-  const key = field.key === null ? [] : encode(field.key, inner!, "key");
-  return {
-    key: Uint8Array.of(...field.prefix, ...key),
-    value: valueText === NONE ? null : encode(field.value, valueText, "value"),
-  };
+  const key = field.key === null ? [] : encode(field.key, inner!, "key", typed);
+  return { key: Uint8Array.of(...field.prefix, ...key), type: field.value };
+}
+
+/** What the ABI says of an entry. */
+export interface EntryView {
+  /** `totalSupply`, `balances[lock1...]`. */
+  readonly name: string;
+  /** `null` for no entry. */
+  readonly value: Json;
+}
+
+/** `undefined` for an entry of no field, and for a key that is very long as text. Throws `InputError` for bytes that are not what the field holds. */
+export function describeEntry({ key, value }: StorageEntry, { abi, addresses }: Typed): EntryView | undefined {
+  const field = abi.storage.find(({ prefix, key: map }) => {
+    const hasPrefix = equalBytes(key.subarray(0, prefix.length), prefix);
+    return hasPrefix && (map !== null || key.length === prefix.length);
+  });
+  if (field === undefined) return undefined;
+  const json = (type: AbiType, bytes: Uint8Array) => valueToJson(type, abi, decodeValue(abi, type, bytes), addresses);
+  const view = { name: field.name, value: value === null ? null : json(field.value, value) };
+  if (field.key === null) return view;
+  const inner = json(field.key, key.subarray(field.prefix.length));
+  return isJsonWithin(inner, KEY_LENGTH_MAX) ? { ...view, name: `${field.name}[${valueText(inner)}]` } : undefined;
+}
+
+function encode(type: AbiType, text: string, what: string, { abi, addresses }: Typed): Uint8Array {
+  return encodeValue(abi, type, parseValue(type, abi, text, { addresses, name: what }), addresses);
+}
+
+function untyped(): InputError {
+  return new InputError("contract_untyped", "the contract carries no ABI, so its fields have no names or types", {
+    hint: "Give the entry's key and value as 0x and hexadecimal digits.",
+  });
 }

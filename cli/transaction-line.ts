@@ -33,8 +33,14 @@ export function transactionLine(record: TransactionRecord, logs: readonly string
   const room = { left: LISTS_LENGTH_MAX };
   const lists = {
     actions: fitting(room, actions.length, (i) => {
-      const { arguments: args, returns } = decoded.action(i);
-      return { ...actions[i]!, ...results[i], ...ifShort("arguments", args), ...ifShort("returns", returns) };
+      const { arguments: args, returns, entry } = decoded.action(i);
+      return {
+        ...actions[i]!,
+        ...results[i],
+        ...ifShort("arguments", args),
+        ...ifShort("returns", returns),
+        ...ifShort("entry", entry as Json | undefined),
+      };
     }),
     created: fitting(room, created.length, (i) => created[i]!),
     // Before the events, which the node can be asked for later: logs are nowhere else.

@@ -7,6 +7,7 @@ import { toHex, transactionToJson } from "../node/rpc/json.ts";
 import { type Action, type EditChange, unsignedTransaction } from "../node/transaction.ts";
 import {
   abi,
+  address,
   addresses,
   asking,
   call,
@@ -15,6 +16,7 @@ import {
   deployed,
   having,
   land,
+  moduleWith,
   nobody,
   piped,
   printed,
@@ -27,6 +29,7 @@ import {
 import { sampleContract } from "../test/support/sample-contracts.ts";
 import { transfer } from "../test/support/signing.ts";
 import { alice, bob, stranger, TestChain } from "../test/support/test-chain.ts";
+import { encodeAbi } from "../vm/abi.ts";
 import { encodeArgs } from "../vm/abi-values.ts";
 import { transactionLine } from "./transaction-line.ts";
 import { transactionLines } from "./transaction-text.ts";
@@ -164,6 +167,23 @@ describe("on a terminal", () => {
       );
     },
   );
+
+  test("an edit of storage that the ABI explains reads as the field it is", async () => {
+    const seats = { name: "seats", prefix: Uint8Array.of(0x73), key: address, value: u64 };
+    const code = moduleWith(encodeAbi({ ...abi, storage: [seats] }));
+    const key = Uint8Array.of(0x73, ...bob.address);
+    const seven = Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0);
+    for (const [value, shown, entry] of [
+      [seven, "7", "7"],
+      [null, "none", null],
+    ] as const) {
+      const { unsigned } = await edited({ kind: "storage", contract: stranger.address, key, value });
+      const place = `Sample@${short(stranger.address)} at seats[bob]`;
+      expect(printed(unsigned, [], { ...chain, code: () => code })[1]).toBe(`  storage of ${place} to ${shown}`);
+      const name = `seats[${addressToText(bob.address)}]`;
+      expect(piped(unsigned, [], { ...chain, code: () => code }).actions[0].entry).toEqual({ name, value: entry });
+    }
+  });
 
   test("who was impersonated did not sign", async () => {
     const test = await TestChain.create();

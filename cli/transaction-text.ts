@@ -15,6 +15,7 @@ import type { AbiOf } from "./abi-lookup.ts";
 import { DecodedTransaction } from "./decoded-transaction.ts";
 import { printableLine } from "./output.ts";
 import { type ActionView, type DecodedFields, editText, statusView } from "./receipt-view.ts";
+import { NONE } from "./storage-entry.ts";
 import { fieldsLine, plainWord, valueLine } from "./value-text.ts";
 
 /** Styles of `util.styleText` that the lines use. */
@@ -115,7 +116,7 @@ class TransactionText {
       case "upload":
         return `upload ${action.codeSize} bytes ${action.codeHash.slice(0, 10)}`;
       case "edit":
-        return shown(editText(action.change, named));
+        return this.#editText(action, index);
       case "create": {
         const abi = this.#decoded.abiOfAction(index);
         const name = abi === null || abi.name === "" ? `from ${action.codeHash.slice(0, 10)}` : shownName(abi.name);
@@ -128,6 +129,12 @@ class TransactionText {
         return `${contract}.${method}${argsText(action, view)}${this.#returnText(index, view)}`;
       }
     }
+  }
+
+  #editText({ change }: ActionJson & { readonly kind: "edit" }, index: number): string {
+    const abi = this.#decoded.abiOfAction(index);
+    const nameOf = (address: string) => this.#contract(addressFromText(address), abi);
+    return shown(editText(change, { nameOf, entryText: entryText(this.#decoded.action(index)) }));
   }
 
   #returnText(index: number, { returns }: ActionView): string {
@@ -170,6 +177,12 @@ function nameOf(address: Uint8Array, { label }: Look): string {
   if (given !== undefined) return given;
   const text = addressToText(address);
   return `${text.slice(0, 11)}..${text.slice(-4)}`;
+}
+
+function entryText({ entry }: ActionView): string | undefined {
+  if (entry === undefined) return undefined;
+  const { name, value } = entry;
+  return `${name} to ${value === null ? NONE : valueLine(value, VALUES_LENGTH_MAX)}`;
 }
 
 function argsText({ args, value }: { readonly args: string; readonly value: string }, view: ActionView): string {

@@ -32,6 +32,19 @@ test("gives the next block the time asked for, however late that block is, and g
   expect(clock.timeAfter(9_060)).toBe(10_060);
 });
 
+test("goes on from a block that is ahead of it, as one is that a failing store took after all", () => {
+  const { machine, clock } = systemClock(5_000);
+  const before = clock.setting;
+  clock.setNext(9_000, 4_000);
+  clock.setting = before;
+  clock.onBlock(9_000);
+  machine.now += 50;
+  expect(clock.timeAfter(9_000)).toBe(9_050);
+  // One that is behind moves nothing.
+  clock.onBlock(8_000);
+  expect(clock.timeAfter(9_000)).toBe(9_050);
+});
+
 test("moved forward, goes on at its pace; by steps, the next step alone is longer", () => {
   const { machine, clock } = systemClock(5_000);
   clock.advance(100, 4_000);

@@ -70,17 +70,19 @@ export class DevelopmentClock {
 
   /** A block with this time is there: from it on, time goes on. */
   onBlock(time: number): void {
-    const { next } = this.#setting;
-    if (next === null) return;
-    this.#setting = { ...this.#setting, offsetMs: time - this.#now(), next: null };
+    const { next, stepMs, offsetMs } = this.#setting;
+    const ahead = time - this.#now();
+    if (next !== null) this.#setting = { ...this.#setting, offsetMs: ahead, next: null };
+    // A block that the store was thought not to have taken is of a setting that was taken back.
+    else if (stepMs === null && ahead > offsetMs) this.#setting = { ...this.#setting, offsetMs: ahead };
   }
 
   /** The next block has this time. Throws `InputError` `time_invalid`, `time_backwards`. */
   setNext(time: number, headTime: number): void {
     checkTime(time);
     if (time < headTime) {
-      throw new InputError("time_backwards", `${time} is before the head, whose time is ${headTime}`, {
-        hint: `Name ${headTime} or later, or revert to a snapshot that is earlier.`,
+      throw new InputError("time_backwards", `${dateOf(time)} is before the head, whose time is ${dateOf(headTime)}`, {
+        hint: `Name ${dateOf(headTime)} or later, or revert to a snapshot that is earlier.`,
         details: { headTime },
       });
     }
@@ -126,4 +128,9 @@ function checkTime(time: number): void {
   throw new InputError("time_invalid", `${time} is no time that a block can have`, {
     hint: `Times are milliseconds since 1970, up to ${TIME_MAX}, which is the end of the year 9999.`,
   });
+}
+
+/** Milliseconds, as people read them. */
+function dateOf(time: number): string {
+  return new Date(time).toISOString();
 }

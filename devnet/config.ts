@@ -34,6 +34,7 @@ export interface DevConfig {
   readonly mixedMining?: boolean;
   /** `false`: blocks are made when asked for only. */
   readonly mining?: boolean;
+  /** By default `fees`; with `deterministic` always `fifo`. */
   readonly order?: "fees" | "fifo";
   /** What a client must show to use the development methods. */
   readonly token?: string;

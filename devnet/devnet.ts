@@ -101,8 +101,8 @@ export type FundedAccount = DevAccount & { readonly balance: bigint };
 export type ListeningDevnet = Devnet & { readonly url: string; readonly port: number };
 
 /**
- * Throws `InputError`: what `Node.start` throws, `genesis_mismatch`, `fork_*`, and what `devAccounts` throws. Nothing stays
- * behind when it does.
+ * Throws `InputError`: what `Node.start` throws, `genesis_mismatch`, `fork_*`, `order_invalid`, and what `devAccounts` throws.
+ * Nothing stays behind when it does.
  */
 export async function createDevnet(options: DevnetOptions & { readonly listen: number }): Promise<ListeningDevnet>;
 export async function createDevnet(options?: DevnetOptions): Promise<Devnet>;
@@ -338,6 +338,11 @@ class Devnet implements AsyncDisposable {
 
 async function startNode(options: DevnetOptions, accounts: readonly DevAccount[]): Promise<Node> {
   const { dataDir, fork, deterministic = false, mempool, onBlock, onEvent, onTransaction } = options;
+  if (deterministic && mempool?.order === "fees") {
+    throw new InputError("order_invalid", "what a deterministic devnet puts into a block is ordered by arrival", {
+      hint: "Leave the order out. By fees, a block would depend on how fast transactions come.",
+    });
+  }
   const { accountCount: _, mnemonic: __, chainId: ___, listen, ...chosen } = options;
   const clock = new DevelopmentClock({ isLogical: deterministic });
   const shared: NodeOptions = {

@@ -2,9 +2,10 @@
  * The powers of a devnet's developer over its node: what the `dev_` methods and the library do.
  *
  * Law: whatever changes the chain, its clock or its pool runs between two blocks, in the order of the calls, and is done or not
- * done. A revert brings everything back as it was: chain, pool, clock, sealing, impersonation and labels.
+ * done. A revert brings everything back as it was: chain, pool, clock, sealing, impersonation and labels. When the store fails
+ * meanwhile, whoever asked hears that; all the same everything is back, and the store follows as soon as it can be written.
  */
-import type { HeldChain, NodeControl, PoolEntry, Powers } from "../node/control.ts";
+import type { HeldChain, NodeControl, PoolEntry, Powers, RolledBack } from "../node/control.ts";
 import { BLOCK_SIZE_MAX, BLOCK_TRANSACTION_COUNT_MAX } from "../node/producer.ts";
 import type {
   Development,
@@ -243,42 +244,35 @@ class DevnetPowers implements Development {
 
   revert(id: number): Promise<Head> {
     return this.#exclusively(async (chain) => {
-      const head = await this.#goBack(chain, this.#snapshotInChain(id));
+      const reached = await this.#goBack(chain, this.#snapshots.get(id));
       this.#snapshots.dropAfter(id);
-      return head;
+      return storedHead(reached);
     });
   }
 
-  /** Throws `snapshot_unknown`. */
-  #snapshotInChain(id: number): Snapshot {
-    const { head } = this.#snapshots.get(id);
-    // A rollback that the store could not finish is finished when it is opened again, and nobody is asked then.
-    if (this.#service.heightOf(head.hash) !== head.header.height) this.#snapshots.dropAfter(id - 1);
-    return this.#snapshots.get(id);
-  }
-
-  async #goBack(chain: HeldChain, { head, pool, clock, sealing, impersonated, labels }: Snapshot): Promise<Head> {
+  async #goBack(chain: HeldChain, { head, pool, clock, sealing, impersonated, labels }: Snapshot): Promise<RolledBack> {
     const reached = await chain.rollback(head.header.height, pool);
-    assert(equalBytes(reached.hash, head.hash), "a snapshot is of the chain it was taken from");
+    assert(equalBytes(reached.head.hash, head.hash), "a snapshot is of the chain it was taken from");
     this.#clock.setting = clock;
     this.#impersonated = impersonated;
     this.#labels = labels;
     // Also what is ready again is looked at then.
     this.#control.setSealing(sealing);
-    this.#onEvent({ kind: "revert", height: reached.header.height });
+    this.#onEvent({ kind: "revert", height: head.header.height });
     return reached;
   }
 
   reset(): Promise<Head> {
     return this.#exclusively(async (chain) => {
-      const head = await chain.rollback(this.#firstHeight, []);
+      const reached = await chain.rollback(this.#firstHeight, []);
+      const { head } = reached;
       this.#clock.start(head.header.time);
       this.#impersonated = Impersonated.nobody;
       this.#labels = this.#firstLabels;
       this.#control.setSealing(this.#firstSealing);
       this.#snapshots.dropAfter(0);
       this.#onEvent({ kind: "revert", height: head.header.height });
-      return head;
+      return storedHead(reached);
     });
   }
 
@@ -311,4 +305,10 @@ class DevnetPowers implements Development {
       return this.#service.head();
     });
   }
+}
+
+/** Throws why the store does not have it so yet. */
+function storedHead({ head, failure }: RolledBack): Head {
+  if (failure !== null) throw failure;
+  return head;
 }

@@ -59,11 +59,10 @@ export class ChainReader {
     this.#accounts.clear();
   }
 
-  /** Where the store stands, lower than before: a rollback was finished when it was opened again. */
-  reload(): Head {
+  /** After `beginRollback`, when nothing was taken back: where the store stands. */
+  reload(): void {
     this.endRollback();
     this.#moveTo(this.#store.headHeight);
-    return this.#head;
   }
 
   #moveTo(height: number): void {
@@ -147,7 +146,7 @@ export class ChainReader {
   }
 
   stateTree(height = this.#head.header.height): StateTree {
-    this.#checkKnown(height);
+    this.checkKnown(height);
     const nodes = this.#store.nodesAt(height);
     return { header: this.#store.header(height), nodes };
   }
@@ -157,11 +156,12 @@ export class ChainReader {
   }
 
   #stateAt(height: number): StateReader {
-    this.#checkKnown(height);
+    this.checkKnown(height);
     return this.#store.stateAt(height);
   }
 
-  #checkKnown(height: number): void {
+  /** Throws `height_unknown`. */
+  checkKnown(height: number): void {
     if (this.#isKnown(height)) return;
     throw new InputError("height_unknown", `there is no block ${height}; the head is ${this.#head.header.height}`);
   }

@@ -72,19 +72,16 @@ export class Chain {
 
   /** Throws `height_unknown`, `height_pruned`, and `head_moved` as `simulate` does. */
   view(request: ViewRequest): ViewResult {
-    const { height } = request;
-    if (height === undefined) return this.#atHead((after) => runView(this.#rules, after, request));
-    const state = this.#store.stateAt(height);
-    return runView(this.#rules, { header: this.#store.header(height), state }, request);
+    return this.#at(request.height, (after) => runView(this.#rules, after, request));
   }
 
   /** Throws `InputError` `head_moved` when a block came while keys were listed; where blocks are made, none does. */
-  simulate(encoded: Uint8Array): SimulationResult {
-    return this.#atHead((after) => runSimulation(this.#rules, after, encoded));
+  simulate(encoded: Uint8Array, height?: number): SimulationResult {
+    return this.#at(height, (after) => runSimulation(this.#rules, after, encoded));
   }
 
-  #atHead<T>(run: (after: StateAfter) => T): T {
-    const snapshot = this.#store.snapshot();
+  #at<T>(height: number | undefined, run: (after: StateAfter) => T): T {
+    const snapshot = this.#store.snapshot(height);
     try {
       const result = run(snapshot);
       snapshot.checkStill();

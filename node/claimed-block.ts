@@ -16,6 +16,12 @@ import { type EncodedTransaction, encodeTransaction, verifiedTransaction } from 
 /** Characters of a value in a difference. */
 const VALUE_LENGTH_MAX = 4_096;
 
+/**
+ * Bytes of an answer with a raw block. Gas lets the receipts of a block have 40 MB, beside 4 MiB of transactions, and hexadecimal
+ * doubles them.
+ */
+export const CLAIM_ANSWER_SIZE_MAX = 128 * 1024 * 1024;
+
 /** Borsh of the block, and of each receipt. */
 export interface ClaimedBlock {
   readonly block: Uint8Array;
@@ -31,6 +37,14 @@ export interface Difference {
   readonly expected: string;
   /** What this machine computes. */
   readonly actual: string;
+}
+
+/** What became of claimed blocks, in order. */
+export interface ImportedBlocks {
+  /** The first of them that agreed in everything: they are in the chain. */
+  readonly count: number;
+  /** Of the next one, of which nothing is kept. Null when none was found: the others were not begun. */
+  readonly difference: Difference | null;
 }
 
 export interface DecodedClaim {

@@ -1,6 +1,7 @@
 /**
  * What a node hands to who adds development powers to it: its service, its sealing, and the chain held still between blocks.
  */
+import type { InputError } from "../vm/errors.ts";
 import type { BlockRecord, Development, Head, NodeService, Sealing } from "./rpc/service.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 
@@ -9,6 +10,13 @@ export interface PoolEntry {
   readonly entry: EncodedTransaction;
   /** Milliseconds since 1970. */
   readonly admittedAt: number;
+}
+
+export interface RolledBack {
+  /** Where the chain ends now, for everybody who asks. */
+  readonly head: Head;
+  /** Why the store has not taken the blocks back yet. It does so once it can be written again, and first of all. */
+  readonly failure: InputError | null;
 }
 
 /** The chain while no block is made but here. */
@@ -20,9 +28,9 @@ export interface HeldChain {
   seal(transactions: readonly EncodedTransaction[]): Promise<BlockRecord>;
   /**
    * Takes back the blocks above `height` and puts these in place of all that waits, in their order; who waits for what is gone
-   * hears `chain_reverted`. Throws `height_pruned`, `height_unknown`, and what the store throws.
+   * hears `chain_reverted`. Throws `height_pruned`, `height_unknown`, and then nothing is done.
    */
-  rollback(height: number, pool: readonly PoolEntry[]): Promise<Head>;
+  rollback(height: number, pool: readonly PoolEntry[]): Promise<RolledBack>;
   /** What waits, in order of arrival. */
   pool(): readonly PoolEntry[];
 }

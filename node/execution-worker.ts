@@ -9,7 +9,7 @@ import { Store } from "./store.ts";
 
 assert(parentPort !== null, "the execution worker runs in a thread");
 const port = parentPort;
-const { directory, durability, keptRootCount, forkUrl, isReader } = workerData as ExecutionThreadOptions;
+const { directory, durability, keptRootCount, forkUrl, isReader = false } = workerData as ExecutionThreadOptions;
 
 function send(response: Response): void {
   port.postMessage(response);
@@ -18,7 +18,7 @@ function send(response: Response): void {
 async function start(): Promise<void> {
   // The first message says that the folder is there.
   await once(port, "message");
-  const store = await Store.open(directory, { durability });
+  const store = await Store.open(directory, { durability, isReader });
   const execution = new Execution(store, { keptRootCount, fetch: await fetchFor(store), onFault: reportFault });
   port.on("message", ({ id, method, params }: Request) => {
     execution.request(method, params as never, (answer) =>
@@ -37,7 +37,7 @@ async function fetchFor(store: Store): Promise<Fetch | undefined> {
   ]);
   const source = new BaseSource(store, remoteAt(forkUrl));
   return async (missing) => {
-    if (missing.kind === "node" || isReader !== true) return source.fetch(missing);
+    if (missing.kind === "node" || !isReader) return source.fetch(missing);
     await source.fetchNodes();
     // The rest is for the thread that makes blocks, and little work by now.
     throw new InputError("head_moved", "keys can be listed where blocks are made", { hint: "Ask again." });

@@ -1,17 +1,17 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { addressAt, balanceAt, forkOf, startForkedNode } from "../test/support/forked-node.ts";
 import { withAbi } from "../test/support/sample-contracts.ts";
 import { signed, transfer } from "../test/support/signing.ts";
-import { alice, testGenesis } from "../test/support/test-chain.ts";
+import { alice, bob, TestChain, testGenesis } from "../test/support/test-chain.ts";
 import { wat } from "../test/support/wat.ts";
 import { InputError } from "../vm/errors.ts";
 import { contractAddress } from "./address.ts";
 import { hash } from "./crypto.ts";
 import { type Answer, Execution } from "./execution.ts";
-import type { ExecutorMethod, ExecutorMethods, ProduceResult } from "./executor.ts";
+import type { ExecutorMethod, ExecutorMethods, ImportResult, ProduceResult } from "./executor.ts";
 import { readAccount } from "./message-call.ts";
 import { storageKey } from "./state/account.ts";
-import type { Fetch } from "./state-missing.ts";
+import { type Fetch, StateMissing } from "./state-missing.ts";
 import { Store } from "./store.ts";
 
 /** Lists its keys in a view, and counts in a call. */
@@ -104,4 +104,67 @@ test("a block whose state cannot be fetched is not made, and the next one is", a
   expect(fork.store.headHeight).toBe(4);
   expect(readAccount(fork.store.flat, addressAt(9)).balance).toBe(balanceAt(9) + 5n);
   expect(faults).toEqual([]);
+});
+
+describe("of blocks that are claimed together", () => {
+  async function claimed(count: number) {
+    const other = await TestChain.create();
+    for (let made = 0; made < count; made++) await other.extend([other.sign(alice, [transfer(bob.address, 1n)])]);
+    return Array.from({ length: count }, (_, index) => other.store.rawBlock(index + 1)!);
+  }
+  type Imported = Promise<{ readonly result: ImportResult }>;
+
+  test("each is kept in its order, and who asks for the rest again gets all of them", async () => {
+    const claims = await claimed(30);
+    const store = Store.inMemory(testGenesis);
+    const { ask, faults } = executionOn(store);
+    for (let rest = claims; rest.length > 0; ) {
+      const { result } = await (ask("import", rest) as Imported);
+      expect([result.difference, result.error]).toEqual([null, null]);
+      expect(result.sealed.length).toBeGreaterThan(0);
+      rest = rest.slice(result.sealed.length);
+    }
+    expect(claims.map((_, index) => store.rawBlock(index + 1))).toEqual(claims);
+    expect(faults).toEqual([]);
+  });
+
+  test.each([0, 1, 2])(
+    "those before the one that differs are kept, and nothing of it or above: the differing %i",
+    async (at) => {
+      const claims = await claimed(5);
+      const store = Store.inMemory(testGenesis);
+      const { ask, faults } = executionOn(store);
+      const forged = claims.with(at, { ...claims[at]!, receipts: [] });
+      const { result } = await (ask("import", forged) as Imported);
+      expect(result).toMatchObject({ difference: { height: at + 1, field: "receipts" }, error: null });
+      expect([result.sealed.length, store.headHeight]).toEqual([at, at]);
+      expect(store.rawBlock(at + 1)).toBeUndefined();
+      // The truth goes on from there.
+      expect(await ask("import", claims.slice(at, at + 1))).toMatchObject({ result: { sealed: [{}] } });
+      expect(faults).toEqual([]);
+    },
+  );
+
+  test("those before the one whose state cannot be fetched are kept, and told with the error", async () => {
+    const claims = await claimed(3);
+    const store = Store.inMemory(testGenesis);
+    const missing = new StateMissing({ kind: "all" });
+    let isOut = true;
+    const { get } = store.flat;
+    Object.assign(store.flat, {
+      get: (key: Uint8Array) => {
+        if (isOut && store.headHeight === 2) throw missing;
+        return get(key);
+      },
+    });
+    const { ask, faults } = executionOn(store, async () => {
+      throw new InputError("fork_unreachable", "gone");
+    });
+    const { result } = await (ask("import", claims) as Imported);
+    expect(result).toMatchObject({ difference: null, error: { code: "fork_unreachable" } });
+    expect([result.sealed.length, store.headHeight]).toEqual([2, 2]);
+    isOut = false;
+    expect(await ask("import", claims.slice(2))).toMatchObject({ result: { sealed: [{}] } });
+    expect(faults).toEqual([]);
+  });
 });

@@ -34,18 +34,27 @@ export interface ProduceResult {
   readonly invalid: readonly { readonly index: number; readonly error: ErrorMessage }[];
 }
 
-/** A claimed block is in the store, or differs from what was computed and is not. */
-export type ImportResult = { readonly sealed: SealedBlock } | { readonly difference: Difference };
+export interface ImportResult {
+  /** The first of the claimed blocks, in the store. */
+  readonly sealed: readonly SealedBlock[];
+  /** Why the next one is not. Where both are null, it was not begun. */
+  readonly difference: Difference | null;
+  readonly error: ErrorMessage | null;
+}
 
 export interface ExecutorMethods {
   produce: { params: ProduceRequest; result: ProduceResult };
-  /** Executes what claims to be the next block, and commits it if it agrees in everything. */
-  import: { params: ClaimedBlock; result: ImportResult };
+  /**
+   * Executes what claim to be the next blocks, and commits each that agrees in everything, up to the first that does not. It
+   * begins one at least, and more for a few milliseconds: who asks is to hear of them soon, and may want to stop.
+   */
+  import: { params: readonly ClaimedBlock[]; result: ImportResult };
   checkCode: { params: { code: Uint8Array }; result: void };
   /** Whether a signature that OpenSSL did not take is one by ZIP-215. */
   decideClaim: { params: Claim; result: boolean };
   view: { params: ViewRequest; result: ViewResult };
-  simulate: { params: { encoded: Uint8Array }; result: SimulationResult };
+  /** Without a height, on the head. */
+  simulate: { params: { encoded: Uint8Array; height?: number }; result: SimulationResult };
   /** Takes back the blocks above `height`. */
   rollback: { params: { height: number }; result: void };
   /** Lets go of the folder, and takes it again: the node does the same on its side in between. */

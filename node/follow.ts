@@ -1,10 +1,12 @@
 /**
  * A node that follows another one: it makes no blocks and takes no transactions, serves reads and subscriptions, and has a
  * follower that keeps it in step. A new folder takes the other node's genesis, which is all that is taken without being
- * computed here; its hash names the chain.
+ * computed here; its hash names the chain. A fork is followed from its base on, whose state the followed node tells, with
+ * what shows that it is true.
  */
 import { equalBytes } from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
+import type { ClaimedBlock } from "./claimed-block.ts";
 import { systemClock } from "./clock.ts";
 import { hash } from "./crypto.ts";
 import { Follower, otherChain } from "./follower.ts";
@@ -38,16 +40,17 @@ export interface FollowingNode {
 }
 
 /**
- * Throws what `Node.start` throws, `url_invalid`, `other_chain`, `fork_not_followed`, and for a new folder what asking the
- * followed node throws; a folder that holds a chain is served whether that one answers or not. A refusal changes no folder.
+ * Throws what `Node.start` throws, `url_invalid`, `other_chain`, and for a new folder what asking the followed node throws; a
+ * folder that holds a chain is served whether that one answers or not. A refusal changes no folder.
  */
 export async function startFollower({ url, directory, ...chosen }: FollowOptions): Promise<FollowingNode> {
   const { log = silentLog } = chosen;
-  const genesis = await genesisToBeginWith(url, directory, log);
+  const beginning = await beginningOf(url, directory, log);
   const node = await Node.start({
     ...chosen,
     ...(directory !== undefined && { directory }),
-    ...(genesis !== null && { genesis }),
+    ...beginning,
+    forkUrl: url,
     followed: url,
     clock: systemClock,
     sealing: { kind: "manual" },
@@ -62,7 +65,7 @@ export async function startFollower({ url, directory, ...chosen }: FollowOptions
       },
       head: () => node.head(),
       hashAt: (at) => node.block(at)?.hash,
-      importBlock: (claim) => node.importBlock(claim),
+      importBlocks: (claims) => node.importBlocks(claims),
       rollBack: (to) => node.rollBack(to),
     },
     url,
@@ -88,17 +91,23 @@ export async function startFollower({ url, directory, ...chosen }: FollowOptions
   return { node, height, closed, close };
 }
 
-/** Null for a folder that holds a chain. */
-async function genesisToBeginWith(url: string, directory: string | undefined, log: Log): Promise<Genesis | null> {
+/** What a new chain begins with; nothing for a folder that holds one. */
+async function beginningOf(
+  url: string,
+  directory: string | undefined,
+  log: Log,
+): Promise<Pick<NodeOptions, "genesis" | "base">> {
   const known = directory === undefined ? null : await genesisIn(directory);
   const remote = openRemoteChain(url);
   try {
     if (known !== null) {
       await checkSameChain(remote, url, known, log);
-      return null;
+      return {};
     }
     const [{ genesisHash }, encoded] = await Promise.all([remote.tip(), remote.genesis()]);
-    return readGenesis(encoded, genesisHash, url);
+    const genesis = readGenesis(encoded, genesisHash, url);
+    if (genesis.base === null) return { genesis };
+    return { genesis, base: await readBase(remote, genesis, genesis.base.height, url) };
   } finally {
     await remote.close();
   }
@@ -135,26 +144,41 @@ async function checkSameChain(remote: RemoteChain, url: string, known: KnownGene
 }
 
 function readGenesis(encoded: Uint8Array, genesisHash: Uint8Array, url: string): Genesis {
-  const invalid = (what: string, details = {}) =>
-    new InputError("answer_invalid", `${url} has a genesis ${what}`, {
-      hint: "See that the address is a node's, and that the node's version is this one's.",
-      details,
-    });
   const computed = hash("genesis", encoded);
   if (!equalBytes(computed, genesisHash)) {
-    throw invalid("with another hash than it says", { claimed: toHex(genesisHash), computed: toHex(computed) });
+    throw answerInvalid(url, "a genesis with another hash than it says", {
+      claimed: toHex(genesisHash),
+      computed: toHex(computed),
+    });
   }
   let genesis: Genesis;
   try {
     genesis = decodeGenesis(encoded);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw invalid(`that cannot be read: ${error.message}`);
+    throw answerInvalid(url, `a genesis that cannot be read: ${error.message}`);
   }
   checkGenesis(genesis);
-  if (genesis.base !== null) {
-    const message = `${url} is a fork: its chain goes on from block ${genesis.base.height} of another, whose state is not told`;
-    throw new InputError("fork_not_followed", message, { hint: "Follow the node whose chain it goes on from." });
-  }
   return genesis;
+}
+
+/** The block that a fork goes on from. */
+async function readBase(remote: RemoteChain, genesis: Genesis, height: number, url: string): Promise<ClaimedBlock> {
+  const base = await remote.block(height);
+  if (base === null) throw answerInvalid(url, `no block ${height}, which its chain goes on from`);
+  try {
+    // As the folder's store will, and no folder is made for one that is false.
+    await Store.inMemory(genesis, base).close();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw answerInvalid(url, `a block ${height} that its chain cannot go on from: ${error.message}`);
+  }
+  return base;
+}
+
+function answerInvalid(url: string, what: string, details = {}): InputError {
+  return new InputError("answer_invalid", `${url} has ${what}`, {
+    hint: "See that the address is a node's, and that the node's version is this one's.",
+    details,
+  });
 }

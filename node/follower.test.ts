@@ -17,7 +17,7 @@ import {
   headerOfBlock,
   type Receipt,
 } from "./block.ts";
-import { type ClaimedBlock, type Difference, executeClaim } from "./claimed-block.ts";
+import { type ClaimedBlock, type Difference, executeClaim, type ImportedBlocks } from "./claimed-block.ts";
 import { hash } from "./crypto.ts";
 import { Follower, type FollowerNode } from "./follower.ts";
 import { silentLog } from "./log.ts";
@@ -40,6 +40,9 @@ class ChainNode implements FollowerNode {
   readonly own: TestChain;
   readonly imported: number[] = [];
   readonly rolledBack: number[] = [];
+  /** How many blocks it was given at once, and of those it takes so many. */
+  readonly batches: number[] = [];
+  batchMax = Number.POSITIVE_INFINITY;
   /** Thrown by the next import. */
   refusal: InputError | null = null;
   floor: number | null = null;
@@ -71,6 +74,14 @@ class ChainNode implements FollowerNode {
   hashAt(height: number): Uint8Array | undefined {
     const block = this.own.store.block(height);
     return block && blockHash(block.header);
+  }
+  async importBlocks(claims: readonly ClaimedBlock[]): Promise<ImportedBlocks> {
+    this.batches.push(claims.length);
+    for (const [count, claim] of claims.slice(0, this.batchMax).entries()) {
+      const difference = await this.importBlock(claim);
+      if (difference !== null) return { count, difference };
+    }
+    return { count: Math.min(claims.length, this.batchMax), difference: null };
   }
   async importBlock(claim: ClaimedBlock): Promise<Difference | null> {
     const { refusal } = this;
@@ -339,6 +350,36 @@ describe("a follower", () => {
     await inStep(node, remote);
     expect(remote.inFlightMax).toBeGreaterThan(4);
     expect(remote.inFlightMax).toBeLessThanOrEqual(8);
+  });
+
+  test("hands over together what is there together, and again what its node did not begin", async () => {
+    const remote = await honestRemote();
+    await remote.extend(60);
+    const node = await ChainNode.create();
+    node.batchMax = 3;
+    follow(node, remote);
+    await inStep(node, remote);
+    expect(node.imported).toEqual(Array.from({ length: 64 }, (_, index) => index + 1));
+    expect(Math.max(...node.batches)).toBeGreaterThan(3);
+    expect(Math.max(...node.batches)).toBeLessThanOrEqual(32);
+  });
+
+  test("hands over nothing any more once it stops, though more is there", async () => {
+    const remote = await honestRemote();
+    await remote.extend(60);
+    const node = await ChainNode.create();
+    node.batchMax = 1;
+    const { follower } = follow(node, remote);
+    let stopped: Promise<void> | undefined;
+    const importBlock = node.importBlock.bind(node);
+    node.importBlock = (claim) => {
+      if (node.height === 20) stopped = follower.stop();
+      return importBlock(claim);
+    };
+    await until(() => stopped !== undefined, "the stop");
+    await stopped;
+    expect(node.batches.at(-1)).toBeGreaterThan(1);
+    expect(node.height).toBe(21);
   });
 
   test("goes on where it stopped", async () => {

@@ -10,7 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { equalBytes } from "../vm/borsh.ts";
 import { InputError } from "../vm/errors.ts";
 import { blockHash, decodeBlock, type Header, headerOfBlock } from "./block.ts";
-import { type ClaimedBlock, type Difference, difference } from "./claimed-block.ts";
+import { blocksAhead } from "./blocks-ahead.ts";
+import { type ClaimedBlock, type Difference, difference, type ImportedBlocks } from "./claimed-block.ts";
 import type { Log } from "./log.ts";
 import type { RemoteChain, RemoteTip } from "./remote-chain.ts";
 import { writeReportFile } from "./report-file.ts";
@@ -27,8 +28,8 @@ export interface FollowerNode {
   head(): Head;
   /** Of its own block; undefined above the head. */
   hashAt(height: number): Uint8Array | undefined;
-  /** Executes what claims to be the block behind the head; null when it agreed in everything and is the head now. */
-  importBlock(claim: ClaimedBlock): Promise<Difference | null>;
+  /** Executes what claim to be the blocks behind the head: one at least, and more as long as it does not take long. */
+  importBlocks(claims: readonly ClaimedBlock[]): Promise<ImportedBlocks>;
   rollBack(height: number): Promise<unknown>;
 }
 
@@ -48,10 +49,6 @@ export class FollowerError extends InputError {
   override readonly name = "FollowerError";
 }
 
-/** Blocks that are asked for ahead of the one that is executed. */
-const WINDOW_COUNT = 32;
-/** Bytes that they may have together, as far as can be told from those before. */
-const WINDOW_BYTES = 32 * 1024 * 1024;
 /** How long without news until the follower asks by itself: a chain that was taken back tells nothing. */
 const POLL_MS = 1_000;
 const RETRY_MS_MIN = 100;
@@ -168,20 +165,23 @@ export class Follower {
       if (!(await this.#goBack(remote, Math.min(tip.height, header.height)))) await this.#doubtHead(tip);
       return false;
     }
-    for await (const { height, claim } of blocksOf(remote, header.height + 1, tip.height)) {
-      if (this.#isStopping) return false;
-      if (claim === null) {
+    for await (const { height, claims } of blocksAhead((at) => remote.block(at), header.height + 1, tip.height)) {
+      if (claims.length === 0) {
         this.#doubtTip(height, tip);
         return false;
       }
-      const parentHash = headerOf(claim)?.parentHash;
-      if (parentHash !== undefined && !equalBytes(parentHash, node.head().hash)) {
-        if (await this.#goBack(remote, node.head().header.height)) return false;
-        if (!this.#isDoubtful()) return false;
+      for (let rest = claims; rest.length > 0; ) {
+        if (this.#isStopping) return false;
+        const parentHash = headerOf(rest[0]!)?.parentHash;
+        if (parentHash !== undefined && !equalBytes(parentHash, node.head().hash)) {
+          if (await this.#goBack(remote, node.head().header.height)) return false;
+          if (!this.#isDoubtful()) return false;
+        }
+        const { count, difference } = await node.importBlocks(rest.slice(0, linkedCount(rest)));
+        if (count > 0) this.#contradictionCount = 0;
+        if (difference !== null) throw this.#differs(difference, rest[count]!);
+        rest = rest.slice(count);
       }
-      const found = await node.importBlock(claim);
-      if (found !== null) throw this.#differs(found, claim);
-      this.#contradictionCount = 0;
     }
     return equalBytes(node.head().hash, tip.hash);
   }
@@ -301,29 +301,15 @@ export function otherChain(url: string, chainId: string, theirs: Uint8Array, our
   });
 }
 
-/**
- * Blocks in order, several of them asked for ahead; null where there is none. How large they are shows with the first ones, so
- * it begins with one at a time.
- */
-async function* blocksOf(remote: RemoteChain, from: number, to: number) {
-  const ahead: Promise<ClaimedBlock | null>[] = [];
-  let largest = 0;
-  for (let height = from; height <= to; height++) {
-    const windowCount = Math.min(WINDOW_COUNT, 2 * (height - from) + 1, to - height + 1);
-    while (ahead.length === 0 || (ahead.length < windowCount && ahead.length * largest < WINDOW_BYTES)) {
-      const block = remote.block(height + ahead.length);
-      // The first that fails is told in its turn; the others fail with it.
-      block.catch(() => {});
-      ahead.push(block);
-    }
-    const claim = await ahead.shift()!;
-    if (claim !== null) largest = Math.max(largest, sizeOf(claim));
-    yield { height, claim };
+/** How many of them follow each other, each naming the one before as its parent. */
+function linkedCount(claims: readonly ClaimedBlock[]): number {
+  let parent = headerOf(claims[0]!);
+  for (let count = 1; count < claims.length; count++) {
+    const header = headerOf(claims[count]!);
+    if (parent === null || header === null || !equalBytes(header.parentHash, blockHash(parent))) return count;
+    parent = header;
   }
-}
-
-function sizeOf({ block, receipts }: ClaimedBlock): number {
-  return receipts.reduce((sum, { length }) => sum + length, block.length);
+  return claims.length;
 }
 
 /** Null where the bytes begin with none. */

@@ -155,7 +155,7 @@ export class Mempool {
     return dropped;
   }
 
-  /** Takes out by hand, or because a block refused it; what followed it waits behind a gap now. */
+  /** Takes out what a block refused; what followed it waits behind a gap now. */
   remove(hash: Uint8Array): EncodedTransaction | undefined {
     const waiting = this.#byHash.get(nameOf(hash));
     if (waiting !== undefined) this.#delete(waiting);
@@ -173,7 +173,7 @@ export class Mempool {
    * neither replaced nor evicted before `settle` or the next `take`: whoever waits for it must not be told that it is gone.
    */
   take(gasLimit: number, countMax: number, sizeMax: number): EncodedTransaction[] {
-    this.#release();
+    this.release();
     const taken: Waiting[] = [];
     let gasLeft = gasLimit;
     let sizeLeft = sizeMax;
@@ -201,7 +201,7 @@ export class Mempool {
     now: number,
   ): Dropped[] {
     this.#now = now;
-    this.#release();
+    this.release();
     const dropped: Dropped[] = [];
     const included = new Set(includedHashes.map(nameOf));
     for (const { sender, nonce } of accounts) {
@@ -257,17 +257,27 @@ export class Mempool {
     return listed;
   }
 
-  /** Takes out all of a sender, or all; returns them in order of arrival. */
-  removeWhere({ sender }: { readonly sender?: Uint8Array }): EncodedTransaction[] {
+  /**
+   * Takes out by hand: one, all of a sender, or all, but nothing that is being put into a block, for it is in the chain in a
+   * moment. Returns them in order of arrival.
+   */
+  removeWhere({ hash, sender }: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): EncodedTransaction[] {
+    if (hash !== undefined) {
+      const waiting = this.#byHash.get(nameOf(hash));
+      if (waiting === undefined || waiting.isTaken) return [];
+      this.#delete(waiting);
+      return [waiting.entry];
+    }
     const queues = sender === undefined ? [...this.#queues.values()] : [this.#queues.get(nameOf(sender))];
     const gone: Waiting[] = [];
     for (const queue of queues) {
       if (queue === undefined) continue;
       for (const waiting of queue.waiting) {
+        if (waiting.isTaken) continue;
         this.#forget(waiting);
         gone.push(waiting);
       }
-      queue.deleteAll();
+      queue.deleteUntaken();
       this.#noteChange(queue);
     }
     return gone.sort(byArrival).map(({ entry }) => entry);
@@ -294,7 +304,7 @@ export class Mempool {
     now: number,
   ): EncodedTransaction[] {
     this.#now = now;
-    this.#release();
+    this.release();
     const before = this.removeWhere({});
     for (const { entry, admittedAt } of entries) {
       const { sender, nonce, expiryHeight } = entry.transaction.body;
@@ -449,7 +459,8 @@ export class Mempool {
     }
   }
 
-  #release(): void {
+  /** No block is in the making of what was taken. */
+  release(): void {
     for (const waiting of this.#taken) waiting.isTaken = false;
     this.#taken = [];
     this.#hasLeftReady = false;

@@ -13,9 +13,9 @@ import { assert, Fault, InputError } from "../vm/errors.ts";
 import { Admission, type Claim } from "./admission.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { ChainReader } from "./chain-reader.ts";
-import type { ClaimedBlock, Difference } from "./claimed-block.ts";
+import type { ClaimedBlock, ImportedBlocks } from "./claimed-block.ts";
 import type { Clock } from "./clock.ts";
-import type { HeldChain, NodeControl, PoolEntry, Powers } from "./control.ts";
+import type { HeldChain, NodeControl, PoolEntry, Powers, RolledBack } from "./control.ts";
 import type { ExecutorMethods } from "./executor.ts";
 import { writeFaultReport } from "./fault-report.ts";
 import type { Genesis } from "./genesis.ts";
@@ -50,6 +50,7 @@ import { checkTransaction } from "./state-transition.ts";
 import type { EncodedTransaction } from "./transaction.ts";
 import { softwareVersion } from "./version.ts";
 import { Waiters } from "./waiters.ts";
+import { withoutUser } from "./without-user.ts";
 
 export { logicalClock, systemClock } from "./clock.ts";
 
@@ -127,7 +128,6 @@ export class Node implements NodeService {
       isOnePerBlock: options.isOnePerBlock ?? false,
       log: this.#log,
       onBlock: (record, logs, durationMs) => this.#onBlock(record, logs, durationMs),
-      onRollback: (head) => this.#onRollback(head),
       onDropped: (dropped) => this.#tellDropped(dropped),
       onFault: (error) => this.stopOnFault(error),
     });
@@ -271,6 +271,7 @@ export class Node implements NodeService {
   // What the chain holds.
 
   info(): NodeInfo {
+    const { followed } = this.#options;
     return {
       version: softwareVersion,
       startedAt: this.#startedAt,
@@ -278,6 +279,7 @@ export class Node implements NodeService {
       sealing: this.#producer.sealer.sealing,
       stopped: this.#producer.failure ?? null,
       lowestStateHeight: this.#chain.lowestStateHeight,
+      followed: followed === undefined ? null : withoutUser(followed),
     };
   }
 
@@ -334,11 +336,29 @@ export class Node implements NodeService {
   // What runs and leaves nothing behind.
 
   async view(request: ViewRequest): Promise<ViewResult> {
+    if (request.height === undefined) return this.#atHead("view", request);
+    this.#chain.checkKnown(request.height);
     return this.#unpaid("view", request);
   }
 
   async simulate(encoded: Uint8Array): Promise<SimulationResult> {
-    return this.#unpaid("simulate", { encoded });
+    return this.#atHead("simulate", { encoded });
+  }
+
+  /** While blocks are taken back, the store's own head is none that anybody was told of. */
+  async #atHead<M extends "view" | "simulate">(
+    method: M,
+    params: ExecutorMethods[M]["params"],
+  ): Promise<ExecutorMethods[M]["result"]> {
+    if (!this.#chain.isRollingBack) return this.#unpaid(method, params);
+    try {
+      return await this.#unpaid(method, { ...params, height: this.head().header.height });
+    } catch (error) {
+      if (!(error instanceof InputError) || error.code !== "scan_of_history") throw error;
+      throw new InputError("head_moved", "blocks are being taken back, and keys can be listed after that", {
+        hint: "Ask again.",
+      });
+    }
   }
 
   async #unpaid<M extends "view" | "simulate" | "checkCode" | "decideClaim">(
@@ -393,8 +413,8 @@ export class Node implements NodeService {
     const { followed } = this.#options;
     if (followed !== undefined) {
       throw new InputError("follower_read_only", "this node follows another one and takes no transactions", {
-        hint: `Send them to ${followed}.`,
-        details: { followed },
+        hint: `Send them to ${withoutUser(followed)}.`,
+        details: { followed: withoutUser(followed) },
       });
     }
     if (this.#producer.failure !== undefined) throw this.#producer.failure;
@@ -468,16 +488,20 @@ export class Node implements NodeService {
   // What a follower stands on.
 
   /**
-   * Executes what claims to be the block behind the head. Null when it agrees in everything and is the head now; else where it
-   * differs, and nothing of it is kept.
+   * Executes what claim to be the blocks behind the head, for some milliseconds. Each that agrees in everything becomes the
+   * head; the first that differs ends it. When this throws, those before the one it threw at are in the chain.
    */
-  importBlock(claim: ClaimedBlock): Promise<Difference | null> {
-    return this.#producer.sealer.run(() => this.#producer.importBlock(claim));
+  importBlocks(claims: readonly ClaimedBlock[]): Promise<ImportedBlocks> {
+    return this.#producer.sealer.run(() => this.#producer.importBlocks(claims));
   }
 
   /** Takes back the blocks above `height`, and drops what waits. Throws `height_pruned`, `height_unknown`, and what the store throws. */
   rollBack(height: number): Promise<Head> {
-    return this.#producer.sealer.run(() => this.#rollBack(height, []));
+    return this.#producer.sealer.run(async () => {
+      const { head, failure } = await this.#rollBack(height, []);
+      if (failure !== null) throw failure;
+      return head;
+    });
   }
 
   // What a devnet's powers stand on.
@@ -496,6 +520,7 @@ export class Node implements NodeService {
       },
       setSealing: (sealing) => sealer.setSealing(sealing),
       mine: async (count) => {
+        if (this.#producer.failure !== undefined) throw this.#producer.failure;
         await sealer.mine(count);
         return this.head();
       },
@@ -507,22 +532,20 @@ export class Node implements NodeService {
     };
   }
 
-  async #rollBack(height: number, pool: readonly PoolEntry[]): Promise<Head> {
-    const head = await this.#producer.rollBack(height);
+  async #rollBack(height: number, pool: readonly PoolEntry[]): Promise<RolledBack> {
+    const rolledBack = await this.#producer.rollBack(height);
     const nonceOf = (sender: Uint8Array) => this.account(sender).nonce;
     const gone = this.#mempool.restore(pool, nonceOf, height + 1, Date.now());
     const error = new InputError("chain_reverted", "the chain went back to where it did not wait yet", {
       hint: "Send it again if it is still wanted.",
     });
     this.#tellDropped(gone.map((entry) => ({ entry, error })));
-    this.#onRollback(head);
-    return head;
+    this.#onRollback(rolledBack.head);
+    return rolledBack;
   }
 
-  #drop({ hash, sender }: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number {
-    const single = hash && this.#mempool.remove(hash);
-    const entries =
-      hash === undefined ? this.#mempool.removeWhere(sender === undefined ? {} : { sender }) : single ? [single] : [];
+  #drop(what: { readonly hash?: Uint8Array; readonly sender?: Uint8Array }): number {
+    const entries = this.#mempool.removeWhere(what);
     const error = new InputError("dropped", "the transaction was taken out of the pool by hand");
     this.#tellDropped(entries.map((entry) => ({ entry, error })));
     return entries.length;

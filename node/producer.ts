@@ -11,8 +11,9 @@
 import { assert, InputError } from "../vm/errors.ts";
 import { decodeBlock, decodeHeader, decodeReceipt } from "./block.ts";
 import type { ChainReader } from "./chain-reader.ts";
-import type { ClaimedBlock, Difference } from "./claimed-block.ts";
+import type { ClaimedBlock, ImportedBlocks } from "./claimed-block.ts";
 import type { Clock } from "./clock.ts";
+import type { RolledBack } from "./control.ts";
 import {
   type Executor,
   errorFromMessage,
@@ -23,7 +24,7 @@ import {
 import type { Log } from "./log.ts";
 import type { Dropped, Mempool } from "./mempool.ts";
 import { nameOf } from "./name-of.ts";
-import type { BlockRecord, Head, Sealing } from "./rpc/service.ts";
+import type { BlockRecord, Sealing } from "./rpc/service.ts";
 import { Sealer, type SealResult } from "./sealer.ts";
 import type { Store } from "./store.ts";
 import type { EncodedTransaction } from "./transaction.ts";
@@ -51,8 +52,6 @@ export interface ProducerOptions {
   readonly log: Log;
   /** Told of each block, once it is the head; `durationMs` is null for one that was found in the store. */
   readonly onBlock: (record: BlockRecord, logs: readonly (readonly string[])[], durationMs: number | null) => void;
-  /** Told of the head when a rollback that was cut short has been finished. */
-  readonly onRollback: (head: Head) => void;
   /** Told of what left the pool without a block. */
   readonly onDropped: (dropped: readonly Dropped[]) => void;
   readonly onFault: (error: unknown) => void;
@@ -64,6 +63,8 @@ export class Producer {
   #producing: ProduceRequest | undefined;
   #failure: InputError | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** Above this height the store has blocks that were taken back while it took no writes. */
+  #owedRollback: number | undefined;
   /** Settles when the folder is not being opened again; never rejects. */
   #recovered: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -133,27 +134,48 @@ export class Producer {
     return record;
   }
 
-  /** As `Node.importBlock`. For the time between blocks. */
-  async importBlock(claim: ClaimedBlock): Promise<Difference | null> {
-    const startMs = performance.now();
-    const result = await this.#orRest(this.#options.executor.request("import", claim));
-    if ("difference" in result) return result.difference;
-    const { header, hash, receipts, logs } = result.sealed;
-    const block = decodeBlock(claim.block);
-    const record = { header: decodeHeader(header), hash, block, receipts: receipts.map(decodeReceipt) };
-    this.#adopt(record, logs, performance.now() - startMs);
-    return null;
+  /** As `Node.importBlocks`. For the time between blocks. */
+  importBlocks(claims: readonly ClaimedBlock[]): Promise<ImportedBlocks> {
+    return this.#orRest(this.#importBlocks(claims));
   }
 
-  /** Takes back the blocks above `height`; the pool is not told. For the time between blocks. */
-  async rollBack(height: number): Promise<Head> {
+  async #importBlocks(claims: readonly ClaimedBlock[]): Promise<ImportedBlocks> {
+    const startMs = performance.now();
+    const { sealed, difference, error } = await this.#options.executor.request("import", claims);
+    const durationMs = (performance.now() - startMs) / sealed.length;
+    for (const [index, { header, hash, receipts, logs }] of sealed.entries()) {
+      const block = decodeBlock(claims[index]!.block);
+      const record = { header: decodeHeader(header), hash, block, receipts: receipts.map(decodeReceipt) };
+      this.#adopt(record, logs, durationMs);
+    }
+    if (error !== null) throw errorFromMessage(error);
+    return { count: sealed.length, difference };
+  }
+
+  /**
+   * Takes back the blocks above `height`; the pool is not told. For the time between blocks. Throws `height_pruned` and
+   * `height_unknown`, and then nothing has moved. When the store fails, the blocks are gone all the same for everybody who asks,
+   * and the store takes them back before it takes another.
+   */
+  async rollBack(height: number): Promise<RolledBack> {
     const { chain, executor, store } = this.#options;
     // What cannot be is refused before anything moves.
     store.nodesAt(height);
     const head = chain.beginRollback(height);
-    await this.#orRest(executor.request("rollback", { height }));
-    chain.endRollback();
-    return head;
+    let failure = this.#failure;
+    try {
+      if (failure === undefined) await this.#orRest(executor.request("rollback", { height }));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (isHeightError(error)) {
+        chain.reload();
+        throw error;
+      }
+      failure = error;
+    }
+    if (failure === undefined) chain.endRollback();
+    else this.#owedRollback = height;
+    return { head, failure: failure ?? null };
   }
 
   async #orRest<T>(work: Promise<T>): Promise<T> {
@@ -161,7 +183,8 @@ export class Producer {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof InputError && !this.#isStopped && !isForkError(error)) this.#rest(error);
+      const isOfStore = error instanceof InputError && !isForkError(error) && !isHeightError(error);
+      if (isOfStore && !this.#isStopped) this.#rest(error);
       throw error;
     }
   }
@@ -246,7 +269,7 @@ export class Producer {
    * open it anew. Until there is room for that, the folder stays open and can be read.
    */
   async #recover(failure: InputError): Promise<void> {
-    const { store, executor, views, chain, log } = this.#options;
+    const { store, executor, views, chain, log, mempool } = this.#options;
     if (!store.hasRoom()) return this.#rest(failure);
     try {
       await views.close(VIEW_GRACE_MS);
@@ -254,14 +277,17 @@ export class Producer {
       await store.close();
       await store.reopen();
       await executor.request("reopen", null);
+      const height = this.#owedRollback;
+      if (height !== undefined) await executor.request("rollback", { height });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return this.#rest(error);
     }
-    // A rollback that was cut short is finished by the opening.
-    if (store.headHeight < chain.head.header.height || chain.isRollingBack) this.#options.onRollback(chain.reload());
+    this.#owedRollback = undefined;
+    chain.endRollback();
     // What could not be written to the end may be in the log to the end.
     for (const record of chain.unadopted()) this.#adopt(record, [], null);
+    mempool.release();
     this.#failure = undefined;
     log.info({ height: chain.head.header.height }, "block production goes on");
     this.sealer.resume();
@@ -271,6 +297,11 @@ export class Producer {
 /** A fork's remote cannot be reached, or lies: that is no trouble of the store's. */
 function isForkError(error: unknown): error is InputError {
   return error instanceof InputError && error.code.startsWith("fork_");
+}
+
+/** What is not kept any more is refused, and nothing is the matter. */
+function isHeightError(error: InputError): boolean {
+  return error.code.startsWith("height_");
 }
 
 function blockRecord(sealed: SealedBlock, included: readonly EncodedTransaction[]): BlockRecord {

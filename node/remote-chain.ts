@@ -3,7 +3,7 @@
  * checked, since whoever answers may be no node at all.
  */
 import { InputError } from "../vm/errors.ts";
-import type { ClaimedBlock } from "./claimed-block.ts";
+import { CLAIM_ANSWER_SIZE_MAX, type ClaimedBlock } from "./claimed-block.ts";
 import { createClient } from "./rpc/client.ts";
 import { fromHex } from "./rpc/json.ts";
 import { isObject } from "./rpc/json-rpc.ts";
@@ -30,7 +30,7 @@ export interface RemoteChain {
 
 /** Throws `InputError` `url_invalid`. Connects at the first question. */
 export function openRemoteChain(url: string): RemoteChain {
-  const client = createClient(url);
+  const client = createClient(url, { answerSizeMax: CLAIM_ANSWER_SIZE_MAX });
   const invalid = (what: string) =>
     new InputError("answer_invalid", `${url} did not answer as a node does: ${what}`, {
       hint: "See that the address is a node's, and that the node's version is this one's.",

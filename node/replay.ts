@@ -11,7 +11,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../vm/errors.ts";
 import { blockHash, decodeHeader } from "./block.ts";
-import { blockDifference, type ClaimedBlock, type Difference, decodeClaim } from "./claimed-block.ts";
+import { blocksAhead } from "./blocks-ahead.ts";
+import {
+  blockDifference,
+  CLAIM_ANSWER_SIZE_MAX,
+  type ClaimedBlock,
+  type Difference,
+  decodeClaim,
+} from "./claimed-block.ts";
+import { errorFromMessage } from "./executor.ts";
 import { BaseSource, type BaseTeller } from "./fork/base-source.ts";
 import { RemoteNode } from "./fork/remote-node.ts";
 import { decodeGenesis, encodeGenesis, type Genesis } from "./genesis.ts";
@@ -63,7 +71,7 @@ async function openFolder(directory: string): Promise<ReplaySource> {
 }
 
 async function openNode(url: string): Promise<ReplaySource> {
-  const client = createClient(url);
+  const client = createClient(url, { answerSizeMax: CLAIM_ANSWER_SIZE_MAX });
   try {
     const { genesis } = await client.call("chain_genesis", {});
     const { height } = await client.call("chain_info", {});
@@ -138,13 +146,19 @@ async function replayInto(
     if (genesisDifference !== null) return result(genesisDifference);
   }
   const executor = new InlineExecutor(store, null, base && ((missing) => base.fetch(missing)), () => {});
-  for (let height = first + 1; height <= source.height; height++) {
-    const imported = await executor.request("import", await source.block(height));
-    if ("difference" in imported) return result(imported.difference);
-    head = decodeHeader(imported.sealed.header);
-    transactions += imported.sealed.receipts.length;
-    gasUsed += BigInt(head.gasUsed);
-    onProgress(height, source.height);
+  for await (const { claims } of blocksAhead((height) => source.block(height), first + 1, source.height)) {
+    for (let rest = claims; rest.length > 0; ) {
+      const { sealed, difference, error } = await executor.request("import", rest);
+      for (const { header, receipts } of sealed) {
+        head = decodeHeader(header);
+        transactions += receipts.length;
+        gasUsed += BigInt(head.gasUsed);
+        onProgress(head.height, source.height);
+      }
+      if (error !== null) throw errorFromMessage(error);
+      if (difference !== null) return result(difference);
+      rest = rest.slice(sealed.length);
+    }
   }
   return result(null);
 }

@@ -6,6 +6,7 @@
  * is kept from the tree. A chain that goes on from another's block reads what it has not changed from that block's tree, of
  * which nodes may be missing until they are fetched: `StateMissing`.
  */
+import { setImmediate } from "node:timers/promises";
 import { equalBytes } from "../vm/borsh.ts";
 import { assert, InputError } from "../vm/errors.ts";
 import { type Block, decodeBlock, decodeReceipt, type Header, headerOfBlock, type Receipt } from "./block.ts";
@@ -19,7 +20,7 @@ import type { TreeNode } from "./state/tree-node.ts";
 import { StateMissing } from "./state-missing.ts";
 import { type AppliedBlock, applyGenesis, type State } from "./state-transition.ts";
 import { assertOfBase, baseOperations, flatBatches, type Leaves, missingNode } from "./storage/base.ts";
-import type { Database, RecordReader } from "./storage/database.ts";
+import type { Database, RecordReader, Snapshot } from "./storage/database.ts";
 import { findEvents } from "./storage/events.ts";
 import {
   blockOperations,
@@ -55,6 +56,8 @@ export interface HeldState {
   close(): void;
 }
 
+/** Blocks that are taken back between two turns of the event loop: a few milliseconds. */
+const UNDO_TURN_COUNT = 128;
 /** Where a chain in memory is, in words. */
 const IN_MEMORY = "memory";
 
@@ -96,12 +99,13 @@ export class Store implements State {
 
   /**
    * Opens a folder. An existing chain keeps its own genesis; without one, the folder begins with `genesis`, and where that has
-   * a base, with that block. A rollback that was interrupted is finished first.
+   * a base, with that block. A rollback that was interrupted is finished first, but not for a reader: the folder's writer may be
+   * in the middle of it.
    * Throws `InputError`: `data_locked`, `data_empty`, `data_format`, `storage_full`, `storage_failed`, `genesis_*`, `fork_block_invalid`.
    */
   static async open(
     directory: string,
-    options: { genesis?: Genesis; base?: ClaimedBlock; durability?: Durability } = {},
+    options: { genesis?: Genesis; base?: ClaimedBlock; durability?: Durability; isReader?: boolean } = {},
   ): Promise<Store> {
     const database = await openDatabase(directory, options.genesis !== undefined);
     try {
@@ -112,7 +116,7 @@ export class Store implements State {
       const place = { directory, location: database.location, database };
       const store = new Store(place, options.durability ?? "os", genesis);
       if (isNew) await store.#write(store.#firstOperations(options.base));
-      await store.#finishRollback();
+      if (options.isReader !== true) await store.#finishRollback();
       return store;
     } catch (error) {
       await database.close();
@@ -148,9 +152,7 @@ export class Store implements State {
   }
 
   get headHeight(): number {
-    const encoded = this.#database.get(keys.meta("head"));
-    assert(encoded !== undefined, "the folder has no head");
-    return readHeight(encoded);
+    return headHeightOf(this.#database);
   }
 
   block(height: number): Block | undefined {
@@ -224,8 +226,7 @@ export class Store implements State {
 
   /** The lowest height whose state is kept: 0 unless the chain was pruned, or began with a dump or another's block. */
   get lowestHeight(): number {
-    const encoded = this.#database.get(keys.meta("lowest"));
-    return encoded === undefined ? 0 : readHeight(encoded);
+    return lowestHeightOf(this.#database);
   }
 
   /**
@@ -239,17 +240,29 @@ export class Store implements State {
       get: (key) => readValue(nodes, height, key),
       scan: (from, to, reverse) => {
         if (height === this.headHeight) return this.flat.scan(from, to, reverse);
-        throw new InputError("scan_of_history", `keys can be listed at the head only, not at height ${height}`, {
-          hint: "Read the keys you know one by one, or list them at the head.",
-        });
+        throw scanOfHistory(height);
       },
     };
   }
 
-  /** The state at the head, held still while other threads write. Whoever takes it closes it. */
-  snapshot(): HeldState {
+  /**
+   * The state at `at`, or at the head, held still while other threads write and take back. Whoever takes it closes it. Throws as
+   * `stateAt` does, and `scan_of_history` when keys are listed below the head.
+   */
+  snapshot(at?: number): HeldState {
     const snapshot = this.#database.snapshot();
-    const height = readHeight(snapshot.get(keys.meta("head"))!);
+    try {
+      if (at !== undefined) this.#checkKept(at, snapshot);
+      return this.#held(snapshot, at);
+    } catch (error) {
+      void snapshot.close();
+      throw error;
+    }
+  }
+
+  #held(snapshot: Snapshot, at: number | undefined): HeldState {
+    const headHeight = headHeightOf(snapshot);
+    const height = at ?? headHeight;
     const header = headerOfBlock(snapshot.get(keys.block(height))!);
     // A node of the base may have been fetched since.
     const nodes: NodeReader = {
@@ -257,16 +270,20 @@ export class Store implements State {
     };
     let hasScanned = false;
     const scan: StateReader["scan"] = (from, to, reverse) => {
+      if (height !== headHeight) throw scanOfHistory(height);
       hasScanned = true;
       return this.#scan(from, to, reverse);
     };
+    const get: StateReader["get"] = (key) =>
+      height === headHeight ? this.#stateOf(snapshot, nodes, key) : readValue(nodes, height, key);
     return {
       header,
-      state: { get: (key) => this.#stateOf(snapshot, nodes, key), scan },
+      state: { get, scan },
       checkStill: () => {
         // Scans go through a thread that holds nothing still.
-        if (!hasScanned || (this.headHeight === height && equalBytes(this.header(height).stateRoot, header.stateRoot)))
-          return;
+        if (!hasScanned) return;
+        const block = this.headHeight === height ? this.#database.get(keys.block(height)) : undefined;
+        if (block !== undefined && equalBytes(headerOfBlock(block).stateRoot, header.stateRoot)) return;
         throw new InputError("head_moved", "blocks were made while keys were listed", { hint: "Ask again." });
       },
       close: () => void snapshot.close(),
@@ -286,8 +303,8 @@ export class Store implements State {
     };
   }
 
-  #checkKept(height: number): void {
-    const { headHeight, lowestHeight } = this;
+  #checkKept(height: number, records: RecordReader = this.#database): void {
+    const [headHeight, lowestHeight] = [headHeightOf(records), lowestHeightOf(records)];
     const baseHeight = this.genesis.base?.height ?? 0;
     if (Number.isSafeInteger(height) && height >= 0 && height < baseHeight) {
       throw new InputError("height_before_base", `the chain goes on from block ${baseHeight} of another chain`, {
@@ -325,7 +342,9 @@ export class Store implements State {
     for (let height = this.headHeight; height > target; height--) {
       const isLast = height === target + 1;
       const mark = isLast ? del(keys.meta("rollback")) : put(keys.meta("rollback"), heightBytes(target));
-      await this.#write([...(await undoOperations(this.#database, height)), mark]);
+      await this.#write([...undoOperations(this.#database, height), mark]);
+      // In memory a write takes no turn of the event loop, and others wait for one.
+      if (height % UNDO_TURN_COUNT === 0) await setImmediate();
     }
   }
 
@@ -428,6 +447,23 @@ interface Place {
   readonly directory: string | null;
   readonly location: string;
   readonly database: Database;
+}
+
+function headHeightOf(records: RecordReader): number {
+  const encoded = records.get(keys.meta("head"));
+  assert(encoded !== undefined, "the folder has no head");
+  return readHeight(encoded);
+}
+
+function lowestHeightOf(records: RecordReader): number {
+  const encoded = records.get(keys.meta("lowest"));
+  return encoded === undefined ? 0 : readHeight(encoded);
+}
+
+function scanOfHistory(height: number): InputError {
+  return new InputError("scan_of_history", `keys can be listed at the head only, not at height ${height}`, {
+    hint: "Read the keys you know one by one, or list them at the head.",
+  });
 }
 
 function storedGenesis(database: Database): Genesis {

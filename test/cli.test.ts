@@ -43,6 +43,9 @@ function lockstepJson(args: readonly string[], environment?: NodeJS.ProcessEnv) 
   return { status, stderr, answer: JSON.parse(stdout) };
 }
 
+/** Characters of a terminal. */
+const HELP_WIDTH_MAX = 100;
+
 describe("usage", () => {
   const commands = [
     "new",
@@ -65,7 +68,6 @@ describe("usage", () => {
     "load",
     "drop",
     "label",
-    "labels",
     "db",
     "account",
     "transfer",
@@ -83,6 +85,7 @@ describe("usage", () => {
     const { status, stdout, stderr } = lockstep(["--help"]);
     expect([status, stderr]).toEqual([0, ""]);
     for (const name of commands) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+    expect(stdout.split("\n").filter((line) => line.length > HELP_WIDTH_MAX)).toEqual([]);
     for (let code = 0; code <= 6; code++) expect(stdout).toMatch(new RegExp(`^  ${code}  `, "m"));
   });
 
@@ -90,6 +93,7 @@ describe("usage", () => {
     const { status, stdout, stderr } = lockstep([name, "--help"]);
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(`Usage: lockstep ${name}`);
+    expect(stdout.split("\n").filter((line) => line.length > HELP_WIDTH_MAX)).toEqual([]);
   });
 
   test("help and --help are the same", () => {

@@ -68,10 +68,11 @@ describe("refused before any node is asked", () => {
     ["drop dev1", "hash_invalid"],
     [`drop ${HASH} --all`, "usage"],
     ["drop --all --sender dev1", "usage"],
-    ["label", "usage"],
+    ["label --remove", "usage"],
     ["label dev1", "usage"],
     ["label dev1 Till --remove", "usage"],
-    ["labels dev1", "usage"],
+    ["label dev1 Till more", "usage"],
+    ["mine 1001", "number_invalid"],
     ["mine --token", "usage"],
     ["mine --from dev1", "usage"],
     ["transfer dev1 5 --impersonate", "usage"],
@@ -134,12 +135,17 @@ describe("refused by what this machine or the node knows", () => {
     [["revert", "9"], "dev_revert", "snapshot_unknown"],
     [["dev-time", "set", "0s"], "dev_setTime", "time_backwards"],
     [["dev-sealing", "interval", "5"], "dev_setSealing", "sealing_invalid"],
-    [["load", "state.dump"], "dev_load", "dump_version"],
     [["faucet", "dev1"], "dev_faucet", "balance_overflow"],
   ] as const)("%j: what the node refuses ends with 4", async (args, method, code) => {
     node.special = { [method]: new InputError(code, "no", { hint: "the node's hint" }) };
     const { code: exitCode, answer } = await lockstepJson(...args);
     expect([exitCode, answer.error]).toEqual([4, { code, message: "no", hint: "the node's hint" }]);
+  });
+
+  test.each(["dump_invalid", "dump_version"])("a file that the node finds to be %s ends with 3", async (code) => {
+    node.special = { dev_load: new InputError(code, "no", { hint: "the node's hint" }) };
+    const { code: exitCode, answer } = await lockstepJson("load", "state.dump");
+    expect([exitCode, answer.error]).toEqual([3, { code, message: "no", hint: "the node's hint" }]);
   });
 
   test("a dump that cannot be had leaves no file", async () => {

@@ -192,7 +192,7 @@ const cases: readonly Case[] = [
     asks: [["node_info", {}]],
     json: { sealing: { kind: "mixed", intervalMs: 1_500 } },
     bare: ["mixed 1500"],
-    text: ["A block is made every 1s500ms, and as soon as a transaction is ready"],
+    text: ["a block every 1s500ms, and for every transaction"],
   },
   ...(
     [
@@ -206,7 +206,7 @@ const cases: readonly Case[] = [
     asks: [["dev_setSealing", params]] as const,
     json: { sealing: { kind: "interval", intervalMs: 500 } },
     bare: ["interval 500"],
-    text: ["A block is made every 500ms\n"],
+    text: ["  blocks  a block every 500ms\n"],
   })),
   {
     args: ["snapshot"],
@@ -287,7 +287,7 @@ const cases: readonly Case[] = [
     ...labelled,
   },
   { args: ["label", "token", "--remove"], asks: [["dev_setLabel", { address: STRANGER, label: null }]], ...labelled },
-  { args: ["labels"], asks: [["dev_labels", {}]], ...labelled },
+  { args: ["label"], asks: [["dev_labels", {}]], ...labelled },
 ];
 
 test.each(cases)("$args asks the node for it and tells what it answered", async ({ args, asks, json, bare, text }) => {
@@ -322,7 +322,7 @@ test("where nothing is to list, people are told so and programs get nothing", as
   node.special = { dev_snapshots: [], dev_labels: [] };
   for (const [args, text] of [
     [["snapshot", "--list"], "There is no snapshot\n"],
-    [["labels"], "There is no label\n"],
+    [["label"], "There is no label\n"],
   ] as const) {
     expect((await lockstep(args, { isTTY: true })).stdout).toBe(text);
     expect((await lockstep(args)).stdout).toBe("");
@@ -336,8 +336,8 @@ test("everybody's impersonation is told", async () => {
 });
 
 test.each([
-  ["transaction", "A block is made as soon as a transaction is ready\n"],
-  ["manual", "A block is made by `lockstep mine`\n"],
+  ["transaction", "  blocks  a block for every transaction\n"],
+  ["manual", "  blocks  blocks when asked for only (`lockstep mine`)\n"],
 ] as const)("sealing %s is said in words", async (kind, text) => {
   node.special = { node_info: { sealing: { kind } } as Results["node_info"] };
   expect((await lockstep(["dev-sealing"], { isTTY: true })).stdout).toBe(text);
@@ -385,14 +385,13 @@ describe("the node's token", () => {
     ({ asks }, i) =>
       isDevelopment(methodOf(asks)) && i === cases.findIndex((it) => methodOf(it.asks) === methodOf(asks)),
   );
+  const tokenHint = "Give the node's token as --token TOKEN, or in LOCKSTEP_TOKEN.";
   test.each(controlling)("$args without the right to it ends with 4 and says how to get it", async ({ args, asks }) => {
-    const hint = "Call it with the node's token.";
+    const hint = "Call it with the node's token, in some header.";
     node.special = { [methodOf(asks)]: new InputError("development_forbidden", "for the developer alone", { hint }) };
     const { code, stderr } = await lockstep(args);
     expect(code).toBe(4);
-    expect(stderr).toBe(
-      `error[development_forbidden]: for the developer alone\nhint: ${hint} Here that is --token TOKEN, or LOCKSTEP_TOKEN.\n`,
-    );
+    expect(stderr).toBe(`error[development_forbidden]: for the developer alone\nhint: ${tokenHint}\n`);
     node.special = { [methodOf(asks)]: new InputError("development_disabled", "no devnet", { hint: "Start one." }) };
     const refused = await lockstepJson(...args);
     expect(refused).toMatchObject({ code: 4, answer: { ok: false, error: { hint: "Start one." } } });

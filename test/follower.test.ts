@@ -9,6 +9,7 @@ import { createClient } from "lockstep/client";
 import { logicalClock, Node } from "lockstep/node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { createDevnet } from "../devnet/devnet.ts";
 import { addressToText } from "../node/address.ts";
 import { decodeBlock, decodeReceipt, encodeBlock, encodeReceipt } from "../node/block.ts";
 import { hash } from "../node/crypto.ts";
@@ -16,6 +17,7 @@ import { startFollower } from "../node/follow.ts";
 import { encodeGenesis } from "../node/genesis.ts";
 import { openReplaySource, replayChain } from "../node/replay.ts";
 import { fromHex, toHex } from "../node/rpc/json.ts";
+import { startLyingProxy } from "./support/lying-proxy.ts";
 import { recordsOf } from "./support/made-blocks.ts";
 import { signed, transfer } from "./support/signing.ts";
 import { alice, bob, temporaryFolder, testGenesis } from "./support/test-chain.ts";
@@ -84,7 +86,7 @@ async function startFollowing(url: string, folder: string, ...args: string[]) {
     return follower.ended;
   };
   /** Until the follower's head is the node's. */
-  const inStep = (node: Node) =>
+  const inStep = (node: Pick<Node, "head">) =>
     until(
       async () => (await client.call("chain_info", {})).headHash === toHex(node.head().hash),
       () => `the head of block ${node.head().header.height}, beside ${follower.stderr()}`,
@@ -213,6 +215,24 @@ describe("a follower", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  test("tells of every head it came by, in order, however many came at once", async () => {
+    const { node, extend } = await startNode();
+    await extend(120);
+    const heights: number[] = [];
+    const following = await startFollower({
+      url: node.url,
+      onBlock: ({ header }) => {
+        heights.push(header.height);
+      },
+    });
+    onTestFinished(() => following.close());
+    await until(
+      () => heights.length >= 120,
+      () => `${heights.length} heads`,
+    );
+    expect(heights).toEqual(Array.from({ length: 120 }, (_, index) => index + 1));
+  });
+
   test("goes back with the other node, and says so", async () => {
     const { node, extend } = await startNode();
     await extend(12);
@@ -277,6 +297,74 @@ describe("a follower that is lied to stops, keeps nothing of the block, and repo
   });
 });
 
+describe("a fork", () => {
+  /** A fork of a devnet, two blocks behind its base, and what both of them hold. */
+  async function startFork() {
+    const origin = await createDevnet({ listen: 0 });
+    onTestFinished(() => origin.close());
+    await origin.setBalance(stranger, 5n);
+    const fork = await createDevnet({ fork: { url: origin.url }, listen: 0 });
+    onTestFinished(() => fork.close());
+    const [from, to] = fork.accounts;
+    await fork.send(from!, [transfer(to!.address, 3n)]);
+    return { fork, from: from!, to: to!.address };
+  }
+  const stranger = new Uint8Array(32).fill(0x33);
+
+  test("is followed like any chain, and what nobody read before is read through it", async () => {
+    const { fork, from, to } = await startFork();
+    const following = await startFollower({ url: fork.url });
+    onTestFinished(() => following.close());
+    const { node } = following;
+    const same = () => toHex(node.head().hash) === toHex(fork.head.hash);
+    await until(same, () => "the fork's head");
+    await fork.send(from, [transfer(to, 4n)]);
+    await until(same, () => "the head after it");
+    expect(node.genesis.base?.height).toBe(fork.genesis.base?.height);
+    for (const address of [from.address, to, stranger]) {
+      expect(await node.withState(() => node.account(address))).toEqual(await fork.account(address));
+    }
+  });
+
+  test("is followed in a folder, which goes on where it stopped", async () => {
+    const { fork, from, to } = await startFork();
+    const folder = join(temporaryFolder(), "data");
+    for (const amount of [4n, 5n]) {
+      const before = fork.head.header.height;
+      const following = await startFollowing(fork.url!, folder);
+      if (amount === 5n) expect(following.facts.height).toBe(before);
+      await fork.send(from, [transfer(to, amount)]);
+      await following.inStep({ head: () => fork.head });
+      const { balance } = await following.client.call("state_account", { address: addressToText(stranger) });
+      expect(balance).toBe("5");
+      expect(await following.stop()).toBe(0);
+    }
+  });
+
+  test("whose node lies about the base's state gets no block, and the truth goes on", async () => {
+    const { fork } = await startFork();
+    const proxy = await startLyingProxy(fork.url);
+    let lieCount = 0;
+    proxy.lie = (result, method) => {
+      if (method !== "state_nodes") return result;
+      lieCount++;
+      return { ...result, nodes: result.nodes.map(() => null) };
+    };
+    const following = await startFollower({ url: proxy.url });
+    onTestFinished(() => following.close());
+    await until(
+      () => lieCount > 1,
+      () => "two lies",
+    );
+    expect(following.node.head().header.height).toBe(fork.genesis.base?.height);
+    proxy.lie = (result) => result;
+    await until(
+      () => toHex(following.node.head().hash) === toHex(fork.head.hash),
+      () => "the fork's head",
+    );
+  });
+});
+
 describe("what cannot be followed is refused", () => {
   test("another chain, with the folder as it was", async () => {
     const { node, extend } = await startNode();
@@ -332,6 +420,7 @@ describe("what cannot be followed is refused", () => {
     const base = { height: 7, blockHash: new Uint8Array(32) };
     const params = { ...testGenesis.params, development: true };
     const fork = { ...testGenesis, params, balances: [], base };
+    const raw = await createClient(node.url).call("chain_rawBlock", { height: 0 });
     const hostile: [string, Record<string, unknown>][] = [
       ["answer_invalid", { chain_info: info, chain_genesis: { genesis: "0x00" } }],
       ["answer_invalid", { chain_info: info, chain_genesis: { genesis: 7 } }],
@@ -342,7 +431,9 @@ describe("what cannot be followed is refused", () => {
       ["answer_invalid", named(Uint8Array.of(1, 2, 3))],
       ["genesis_chain_id", named(encodeGenesis({ ...testGenesis, chainId: "" }))],
       ["genesis_unsupported", named(encodeGenesis({ ...testGenesis, params: { ...testGenesis.params, schedule: 9 } }))],
-      ["fork_not_followed", named(encodeGenesis(fork))],
+      ["answer_invalid", named(encodeGenesis(fork))],
+      ["answer_invalid", { ...named(encodeGenesis(fork)), chain_rawBlock: { block: "0x00", receipts: [] } }],
+      ["answer_invalid", { ...named(encodeGenesis(fork)), chain_rawBlock: raw }],
     ];
     const url = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
     const folder = join(temporaryFolder(), "data");

@@ -3,18 +3,17 @@
  */
 import type { Command } from "commander";
 import { InputError } from "../../vm/errors.ts";
-import { withChain } from "../chain.ts";
-import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
-import { print, rows, valueText } from "../output.ts";
-import { decodeEvents, decodeReturn } from "../receipt-view.ts";
+import { argumentsFor, withMethod } from "../contract-call.ts";
+import { rows, valueText } from "../output.ts";
+import { decodeEvents } from "../receipt-view.ts";
 import { readAmount } from "../scalars.ts";
 import { send, sendingOptions, withSending } from "../send.ts";
 import { eventRows, sentJson, sentRows } from "../sent-view.ts";
-import { optionsOf, settingsOf } from "../settings.ts";
+import { optionsOf } from "../settings.ts";
 
 const examples = `
-Behind the method's name the contract's names come first: an option that shares its name with a parameter stands before
-the contract.
+Behind the method's name the contract's names come first: an option that shares its name with a
+parameter stands before the contract.
 
 Examples:
   lockstep call token --help                   the contract's methods
@@ -36,41 +35,22 @@ export function define(command: Command): void {
 
 async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
   const command = ignored.at(-1) as Command;
-  const { tokens, isHelp } = takeCommonOptions(command);
-  const settings = settingsOf(command);
-  await withChain(settings.url, async (chain) => {
-    const contract = await Contract.open(chain, settings, contractText);
-    if (isHelp) return print(settings, contract.help(tokens[0]));
-    const { abi, addresses } = contract;
-    const { name, method, rest } = contract.method(tokens);
+  await withMethod(command, contractText, async ({ chain, contract, name, method, tokens }) => {
     if (method?.mutability === "view") {
       throw new InputError("method_is_view", `${name} is a view: it changes nothing, so nothing needs to be sent`, {
         hint: `Run \`lockstep view ${contractText} ${name}\`.`,
       });
     }
-    const args = argumentsFor(command, rest, { abi, params: method?.params ?? [], addresses });
-    const { value } = optionsOf<{ value: string }>(command);
-    const sent = await send(chain, {
-      actions: [
-        {
-          kind: "call",
-          contract: contract.bytes,
-          method: name,
-          args,
-          value: value === undefined ? 0n : readAmount(value, "value"),
-        },
-      ],
-      ...sendingOptions(command),
-      abi,
-      addresses,
-    });
+    const { abi, addresses } = contract;
+    const args = argumentsFor(command, tokens, { abi, params: method?.params ?? [], addresses });
+    const { value: given } = optionsOf<{ value: string }>(command);
+    const value = given === undefined ? 0n : readAmount(given, "value");
+    const action = { kind: "call", contract: contract.bytes, method: name, args, value } as const;
+    const sent = await send(chain, { actions: [action], ...sendingOptions(command), abi, addresses });
     const { returnData } = sent.receipt.actions[0]!;
-    const returns =
-      abi === null || method === null || method.returns === null
-        ? undefined
-        : decodeReturn(abi, method.returns, returnData, addresses);
+    const returns = contract.decodeReturn(method, returnData);
     const events = await decodeEvents(sent.receipt.events, chain, addresses);
-    print(settings, {
+    return {
       json: {
         contract: contract.address,
         method: name,
@@ -87,6 +67,6 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
           ...sentRows(sent),
         ]),
       ],
-    });
+    };
   });
 }

@@ -25,8 +25,8 @@ import { eventRows, sentJson, sentRows } from "../sent-view.ts";
 import { optionsOf, settingsOf } from "../settings.ts";
 
 const examples = `
-Behind the file the contract's names come first: an option that shares its name with a parameter of init stands before
-the file.
+Behind the file the contract's names come first: an option that shares its name with a parameter of
+init stands before the file.
 
 Examples:
   lockstep deploy build/counter.wasm

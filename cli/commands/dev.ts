@@ -11,7 +11,9 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { DevConfig } from "../../devnet/config.ts";
 import { createDevnet, type Devnet, type DevnetOptions } from "../../devnet/devnet.ts";
+import { parseForkUrl } from "../../node/fork/open-fork.ts";
 import { isLoopback } from "../../node/rpc/access.ts";
+import { withoutUser } from "../../node/without-user.ts";
 import { InputError } from "../../vm/errors.ts";
 import { bannerLines, type ReadyFacts, readyFacts, type StartedWith } from "../banner.ts";
 import { findConfigFile, loadConfigFile } from "../config-file.ts";
@@ -34,11 +36,17 @@ import { serveUntilStopped } from "../serving.ts";
 import { settingsOf } from "../settings.ts";
 
 const helpTail = `
-Config: lockstep.config.ts, .js, .mjs or .json in the working folder says the same under the flags' names,
-  \`export default { dev: { blockTime: 2, accounts: 3, mining: false } }\`. A flag wins over the environment, and that over
-  the file. \`--no-...\` switches off what the file switches on.
-Output: behind the banner, each transaction as it lands, in colour unless NO_COLOR is set; into a pipe or file, or with
-  --json, a line of JSON for each transaction and block. \`--quiet\` leaves them out.
+Config: lockstep.config.ts, .js, .mjs or .json in the working folder says the same under the
+  flags' names, \`export default { dev: { blockTime: 2, accounts: 3, mining: false } }\`. A flag wins
+  over the environment, and that over the file. \`--no-...\` switches off what the file switches on.
+Output: behind the banner, each transaction as it lands, in colour unless NO_COLOR is set; into a
+  pipe or file, or with --json, a line of JSON for each transaction and block. \`--quiet\` leaves
+  them out.
+
+Examples:
+  lockstep dev --block-time 2                            a block every two seconds
+  lockstep dev --fork ws://127.0.0.1:4600@1200 --port 4602
+  lockstep dev --durability memory --port 0 --json       for a test: in memory, on a free port
 `;
 
 export function define(command: Command): void {
@@ -85,12 +93,9 @@ async function run(options: OwnOptions & Readonly<Record<string, unknown>>, comm
       log,
       onBlock: (record, logs) => output?.block(record, logs),
       onEvent: (event) => output?.event(event),
-    }),
+    }).catch(explainStart),
   );
 
-  const { url, chainId, height } = devnet;
-  // A person has the banner.
-  if (process.stdout.isTTY !== true) log.info({ url, chainId, height }, "listening");
   const facts = readyFacts(devnet, started);
   const serving = { log, parent: config.exitWithParent ? parent : null, readyFile: readyFile ?? null };
   try {
@@ -109,12 +114,13 @@ function configFileOf(option: string | false | undefined): string | null {
 }
 
 function startedWith(config: DevConfig, configFile: string | null): StartedWith {
-  const { host = "127.0.0.1", token } = config;
+  const { host = "127.0.0.1", token, fork } = config;
   return {
     dataDir: config.durability === "memory" ? null : (config.data ?? join(".lockstep", "devnet")),
     durability: config.durability ?? "os",
     sealing: sealingOf(config),
     configFile,
+    forkUrl: fork === undefined ? null : withoutUser(parseForkUrl(fork).url),
     madeToken: token === undefined && !isLoopback(host) ? randomBytes(16).toString("base64url") : null,
   };
 }
@@ -161,6 +167,15 @@ function announce(facts: ReadyFacts, { json, readyFd }: { readonly json: boolean
     writeSync(readyFd, `${toJson(facts)}\n`);
     closeSync(readyFd);
   }
+}
+
+/** A node that is forked is spoken of as one that was there; at the start it may never have been. */
+function explainStart(error: unknown): never {
+  if (!(error instanceof InputError) || error.code !== "fork_unreachable") throw error;
+  throw new InputError(error.code, `no node answers at ${error.details?.url}, which --fork names`, {
+    hint: "Start it, or give another address: ws://HOST:PORT, or ws://HOST:PORT@HEIGHT.",
+    ...(error.details !== undefined && { details: error.details }),
+  });
 }
 
 function startExitCode({ code }: InputError) {

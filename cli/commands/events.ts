@@ -20,11 +20,12 @@ const LIMIT_MAX = 100_000;
 const PAGE_LENGTH_MAX = 1_000;
 
 const notes = `
-An event's cursor, such as 12-0-3, stands before it. --after goes on behind one; 12 alone is the end of block 12. With --follow
-the command runs until Ctrl-C, and with --json it prints one object for each event.
+An event's cursor, such as 12-0-3, stands before it. --after goes on behind one; 12 alone is the end
+of block 12. With --follow the command runs until Ctrl-C, and with --json it prints one object for
+each event.
 
 Examples:
-  lockstep events token                               the token's last or next 100 events, the oldest first
+  lockstep events token                               the token's first 100 events
   lockstep events token --name Transfer --from 100
   lockstep events --follow --json                     every event from now on, a line each`;
 

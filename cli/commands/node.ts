@@ -8,15 +8,15 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { DevConfig } from "../../devnet/config.ts";
-import { type FollowingNode, startFollower } from "../../node/follow.ts";
-import { toHex } from "../../node/rpc/json.ts";
+import { startFollower } from "../../node/follow.ts";
+import { withoutUser } from "../../node/without-user.ts";
 import type { InputError } from "../../vm/errors.ts";
+import { nodeFacts, nodeRows } from "../banner.ts";
 import { DEFAULT_PORT, defineFlags, readFlags } from "../dev-config.ts";
 import { during, type ExitCode, exitCodes } from "../exit-codes.ts";
 import { openLog } from "../log.ts";
 import { printJson, printText, rows } from "../output.ts";
-import { packageVersion } from "../package-root.ts";
-import { clearReadyFile, READY_SCHEMA_VERSION } from "../ready-file.ts";
+import { clearReadyFile } from "../ready-file.ts";
 import { serveUntilStopped } from "../serving.ts";
 import { settingsOf, withShared } from "../settings.ts";
 
@@ -39,9 +39,10 @@ const flagNames = [
 ] as const satisfies readonly (keyof DevConfig)[];
 
 const helpTail = `
-Following: each block is executed again, and every receipt and header field compared. On a difference nothing of the block is
-  kept, difference-report-HEIGHT.json is written into the folder, and the command ends with exit code ${exitCodes.difference}. While the other
-  node is away, this one serves what it has, and goes on when it is back.
+Following: each block is executed again, and every receipt and header field compared. On a
+  difference nothing of the block is kept, difference-report-HEIGHT.json is written into the folder,
+  and the command ends with exit code ${exitCodes.difference}. While the other node is away, this one serves what it has,
+  and goes on when it is back.
 
 Examples:
   lockstep node --follow ws://127.0.0.1:4600
@@ -82,10 +83,8 @@ async function run(options: Readonly<Record<string, unknown>> & { readonly follo
       ...(host !== undefined && { host }),
       ...(prune !== undefined && { prune }),
     });
-    const facts = readyFacts(following, { followed: options.follow, durability, dataDir });
-    const { url, chainId, height } = facts;
-    // A person has the banner.
-    if (process.stdout.isTTY !== true) log.info({ url, chainId, height, followed: options.follow }, "listening");
+    const { node, height } = following;
+    const facts = { ...nodeFacts(node, height), followed: withoutUser(options.follow), durability, dataDir };
     const serving = { log, parent: config.exitWithParent ? parent : null, readyFile: readyFile ?? null };
     await serveUntilStopped(following, serving, facts, () => {
       if (json) printJson(facts);
@@ -98,48 +97,26 @@ async function run(options: Readonly<Record<string, unknown>> & { readonly follo
 function exitCodeFor({ code }: InputError): ExitCode {
   if (code === "block_differs") return exitCodes.difference;
   if (/^(data|genesis|storage|ready_file|file)_|^(other_chain|follower_pruned)$/.test(code)) return exitCodes.file;
-  if (
-    /^(node_unreachable|connection_lost|request_timeout|answer_invalid|block_missing|fork_not_followed)$/.test(code)
-  ) {
+  if (/^(node_unreachable|connection_lost|request_timeout|answer_invalid|block_missing|answer_too_large)$/.test(code)) {
     return exitCodes.node;
   }
   return exitCodes.usage;
 }
 
-interface StartedWith {
+interface FollowerFacts extends ReturnType<typeof nodeFacts> {
   readonly followed: string;
-  readonly durability: NonNullable<DevConfig["durability"]>;
+  readonly durability: string;
   /** Null in memory. */
   readonly dataDir: string | null;
 }
 
-function readyFacts({ node, height }: FollowingNode, started: StartedWith) {
-  const { genesis, genesisHash, url, port } = node;
-  return {
-    ok: true,
-    event: "listening",
-    schemaVersion: READY_SCHEMA_VERSION,
-    version: packageVersion,
-    pid: process.pid,
-    url,
-    port,
-    chainId: genesis.chainId,
-    genesisHash: toHex(genesisHash),
-    genesisTime: genesis.time,
-    height,
-    ...started,
-  };
-}
-
-function bannerLines(facts: ReturnType<typeof readyFacts>): string[] {
+function bannerLines(facts: FollowerFacts): string[] {
   return [
     `Lockstep follower ${facts.version}`,
     "",
     ...rows([
       ["follows", facts.followed],
-      ["chain id", facts.chainId],
-      ["genesis", `${facts.genesisHash}  ${new Date(facts.genesisTime).toISOString()}`],
-      ["height", facts.height === 0 ? "0 (new)" : `${facts.height} (resumed)`],
+      ...nodeRows(facts),
       ["durability", facts.durability],
       ["data", facts.dataDir ?? "none: the chain is in memory"],
     ]),

@@ -6,13 +6,14 @@ import type { Command } from "commander";
 import { createClient } from "../../node/rpc/client.ts";
 import { isObject } from "../../node/rpc/json-rpc.ts";
 import { InputError } from "../../vm/errors.ts";
+import { withTokenHint } from "../development.ts";
 import { during, exitCodes } from "../exit-codes.ts";
 import { print } from "../output.ts";
 import { settingsOf, withShared } from "../settings.ts";
 
 const notes = `
-Parameters are name=value, or one JSON object. A value that is JSON (a number, true, null, a list) is taken as that, anything
-else as text. Development methods of a node beyond this machine need its token.
+Parameters are name=value, or one JSON object. A value that is JSON (a number, true, null, a list)
+is taken as that, anything else as text. The dev_ methods of a node that has a token need it.
 
 Examples:
   lockstep rpc rpc_discover
@@ -35,7 +36,9 @@ async function run(method: string, parameters: readonly string[], _: unknown, co
   const client = createClient(settings.url, settings);
   try {
     // The node knows its methods, and says what is wrong with a call.
-    const result: unknown = await during(exitCodes.node, () => client.call(method as "chain_info", params as never));
+    const result: unknown = await withTokenHint(() =>
+      during(exitCodes.node, () => client.call(method as "chain_info", params as never)),
+    );
     print(settings, { json: { result }, text: JSON.stringify(result, null, 2).split("\n") });
   } finally {
     await client.close();

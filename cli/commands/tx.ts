@@ -2,19 +2,23 @@
  * `lockstep tx`: a transaction and its receipt, decoded by the ABIs of the contracts in it.
  */
 import type { Command } from "commander";
-import type { ActionJson, TransactionJson } from "../../node/rpc/api.ts";
-import { includedReceiptToJson, transactionToJson } from "../../node/rpc/json.ts";
-import { type Abi, INIT_METHOD } from "../../vm/abi.ts";
-import { InputError } from "../../vm/errors.ts";
+import { addressToText } from "../../node/address.ts";
+import type { ActionJson, ReceiptJson, TransactionJson } from "../../node/rpc/api.ts";
+import { includedReceiptToJson } from "../../node/rpc/json.ts";
+import type { TransactionRecord } from "../../node/rpc/service.ts";
+import type { Abi } from "../../vm/abi.ts";
+import type { AbiOf } from "../abi-lookup.ts";
 import { AddressBook } from "../accounts.ts";
 import { type Chain, withChain } from "../chain.ts";
+import { DecodedTransaction } from "../decoded-transaction.ts";
 import { CommandError, exitCodes } from "../exit-codes.ts";
-import { print, rows, toJson } from "../output.ts";
+import { print, rows, toJson, valueText } from "../output.ts";
 import { provenTransaction } from "../proven.ts";
-import { decodeEvents, decodeMethodArgs, decodeReturn, editText, statusView } from "../receipt-view.ts";
+import { type ActionView, editText, statusView } from "../receipt-view.ts";
 import { readHash } from "../scalars.ts";
 import { eventRows } from "../sent-view.ts";
 import { settingsOf, withShared } from "../settings.ts";
+import { NONE } from "../storage-entry.ts";
 
 export function define(command: Command): void {
   withShared(command, "url", "json")
@@ -34,22 +38,24 @@ async function run(text: string, _options: unknown, command: Command): Promise<v
         hint: "It may be waiting, may have been refused, or belong to another chain.",
       });
     }
-    const transaction = transactionToJson(record);
-    const receipt = includedReceiptToJson(record);
-    const actions = await Promise.all(
-      transaction.actions.map((action, i) => actionView(chain, { action, receipt: receipt.actions[i], addresses })),
-    );
+    const decoded = new DecodedTransaction(record, await abisOf(record, chain), addresses, { sizeMax: Infinity });
+    const { json: transaction } = decoded;
+    const { actions: results, ...ended } = includedReceiptToJson(record);
+    const views = transaction.actions.map((_, i) => decoded.action(i));
+    const events = record.receipt.events.map((_, i) => decoded.event(i));
     // The action that failed is the last one that ran.
-    const failed = actions[receipt.actions.length - 1];
-    const status = statusView(receipt.status, failed?.abi ?? null, addresses);
-    const events = await decodeEvents(receipt.events, chain, addresses);
-    const { actions: results, ...ended } = receipt;
+    const status = statusView(ended.status, decoded.abiOfAction(results.length - 1), addresses);
     print(settings, {
       json: {
-        transaction: { ...transaction, actions: actions.map(({ json }) => json) },
+        transaction: {
+          ...transaction,
+          actions: transaction.actions.map((action, i) => {
+            return { ...action, ...only("arguments", views[i]!), ...only("entry", views[i]!) };
+          }),
+        },
         receipt: {
           ...ended,
-          actions: results.map((result, i) => ({ ...result, ...actions[i]!.result })),
+          actions: results.map((result, i) => ({ ...result, ...only("returns", views[i]!) })),
           events,
           ...(status.error !== undefined && { error: status.error }),
         },
@@ -58,14 +64,34 @@ async function run(text: string, _options: unknown, command: Command): Promise<v
         `Transaction ${hash} ${status.text}`,
         ...rows([
           ...headRows(transaction),
-          ...actions.map(({ text }) => ["action", text] as const),
+          ...transaction.actions.map((action, i) => ["action", actionText(action, views[i]!, results[i])] as const),
           ...eventRows(events),
-          ["gas", `${receipt.gasUsed} of ${transaction.gasLimit} at ${transaction.gasPrice}`],
-          ["fee", receipt.fee],
+          ["gas", `${ended.gasUsed} of ${transaction.gasLimit} at ${transaction.gasPrice}`],
+          ["fee", ended.fee],
         ]),
       ],
     });
   });
+}
+
+/** The ABIs of all contracts in a transaction. */
+async function abisOf({ transaction, receipt }: TransactionRecord, chain: Chain): Promise<AbiOf> {
+  const isSuccess = receipt.status.kind === "success";
+  const contracts = [
+    ...transaction.body.actions.flatMap((action) => {
+      if (action.kind === "call") return [action.contract];
+      return action.kind === "edit" && action.change.kind === "storage" ? [action.change.contract] : [];
+    }),
+    ...(isSuccess ? receipt.actions.flatMap(({ created }) => created) : []),
+    ...receipt.events.map(({ contract }) => contract),
+  ];
+  const abis = new Map<string, Abi | null>();
+  for (const address of new Set(contracts.map(addressToText))) abis.set(address, await chain.abiIfAny(address));
+  return (contract) => abis.get(addressToText(contract)) ?? null;
+}
+
+function only<K extends keyof ActionView>(name: K, view: ActionView): Pick<ActionView, K> | object {
+  return view[name] === undefined ? {} : { [name]: view[name] };
 }
 
 function headRows({ height, index, blockHash, sender, nonce, expiryHeight }: TransactionJson) {
@@ -76,75 +102,29 @@ function headRows({ height, index, blockHash, sender, nonce, expiryHeight }: Tra
   ] as const;
 }
 
-interface ActionView {
-  readonly json: object;
-  /** What the ABI says about the result. */
-  readonly result: object;
-  readonly text: string;
-  readonly abi: Abi | null;
-}
-
-async function actionView(
-  chain: Chain,
-  {
-    action,
-    receipt,
-    addresses,
-  }: {
-    action: ActionJson;
-    receipt: { readonly returnData: string; readonly created: readonly string[] } | undefined;
-    addresses: AddressBook;
-  },
-): Promise<ActionView> {
-  const none = { json: action, result: {}, abi: null };
+/** `result` is undefined for an action that did not run. */
+function actionText(action: ActionJson, view: ActionView, result: ReceiptJson["actions"][number] | undefined): string {
   switch (action.kind) {
     case "transfer":
-      return { ...none, text: `transfer ${action.amount} to ${action.to}` };
+      return `transfer ${action.amount} to ${action.to}`;
     case "upload":
-      return { ...none, text: `upload ${action.codeSize} bytes ${action.codeHash}` };
-    case "create": {
-      const contract = receipt?.created[0] ?? null;
-      const abi = contract === null ? null : await knownAbi(chain, contract);
-      const args = abi === null ? undefined : decodeMethodArgs(abi, INIT_METHOD, action.args, addresses);
-      return {
-        json: { ...action, ...(args !== undefined && { arguments: args }) },
-        result: {},
-        text: `create ${contract ?? "a contract"} from ${action.codeHash} ${args === undefined ? action.args : toJson(args)}${given(action.value)}`,
-        abi,
-      };
-    }
+      return `upload ${action.codeSize} bytes ${action.codeHash}`;
+    case "create":
+      return `create ${result?.created[0] ?? "a contract"} from ${action.codeHash} ${argsText(action, view)}`;
     case "call": {
-      const abi = await knownAbi(chain, action.contract);
-      const args = abi === null ? undefined : decodeMethodArgs(abi, action.method, action.args, addresses);
-      const type = abi?.methods.find(({ name }) => name === action.method)?.returns ?? null;
-      const returns =
-        abi === null || type === null || receipt === undefined
-          ? undefined
-          : decodeReturn(abi, type, receipt.returnData, addresses);
-      const shown = args === undefined ? action.args : toJson(args);
-      const result = returns === undefined ? "" : ` -> ${toJson(returns)}`;
-      return {
-        json: { ...action, ...(args !== undefined && { arguments: args }) },
-        result: returns === undefined ? {} : { returns },
-        text: `call ${action.contract} ${action.method} ${shown}${given(action.value)}${result}`,
-        abi,
-      };
+      const returns = view.returns === undefined ? "" : ` -> ${toJson(view.returns)}`;
+      return `call ${action.contract} ${action.method} ${argsText(action, view)}${returns}`;
     }
     case "edit":
-      return { ...none, text: `edit ${editText(action.change)}` };
+      return `edit ${editText(action.change, { entryText: entryText(view) })}`;
   }
 }
 
-function given(value: string): string {
-  return value === "0" ? "" : ` with ${value}`;
+function entryText({ entry }: ActionView): string | undefined {
+  return entry && `${entry.name} to ${entry.value === null ? NONE : valueText(entry.value)}`;
 }
 
-/** A failed transaction may name an address that is no contract; that is no failure of ours. */
-async function knownAbi(chain: Chain, contract: string): Promise<Abi | null> {
-  try {
-    return await chain.abiOf(contract);
-  } catch (error) {
-    if (error instanceof InputError && error.code === "not_a_contract") return null;
-    throw error;
-  }
+function argsText({ args, value }: ActionJson & { readonly kind: "create" | "call" }, view: ActionView): string {
+  const shown = view.arguments === undefined ? args : toJson(view.arguments);
+  return value === "0" ? shown : `${shown} with ${value}`;
 }

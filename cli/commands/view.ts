@@ -5,17 +5,15 @@ import type { Command } from "commander";
 import { addressToText } from "../../node/address.ts";
 import { toHex } from "../../node/rpc/json.ts";
 import { InputError } from "../../vm/errors.ts";
-import { withChain } from "../chain.ts";
-import { argumentsFor, Contract, takeCommonOptions } from "../contract-call.ts";
-import { print, printNote, valueText } from "../output.ts";
-import { decodeReturn } from "../receipt-view.ts";
+import { argumentsFor, withMethod } from "../contract-call.ts";
+import { printNote, valueText } from "../output.ts";
 import { readInteger } from "../scalars.ts";
 import { callFailure } from "../send.ts";
-import { optionsOf, settingsOf, withShared } from "../settings.ts";
+import { optionsOf, withShared } from "../settings.ts";
 
 const examples = `
-Behind the method's name the contract's names come first: an option that shares its name with a parameter stands before
-the contract.
+Behind the method's name the contract's names come first: an option that shares its name with a
+parameter stands before the contract.
 
 Examples:
   lockstep view token --help                   the contract's methods
@@ -40,19 +38,14 @@ export function define(command: Command): void {
 
 async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
   const command = ignored.at(-1) as Command;
-  const { tokens, isHelp } = takeCommonOptions(command);
-  const settings = settingsOf(command);
-  await withChain(settings.url, async (chain) => {
-    const contract = await Contract.open(chain, settings, contractText);
-    if (isHelp) return print(settings, contract.help(tokens[0]));
-    const { abi, addresses } = contract;
-    const { name, method, rest } = contract.method(tokens);
+  await withMethod(command, contractText, async ({ settings, chain, contract, name, method, tokens }) => {
     if (method !== null && method.mutability !== "view") {
       throw new InputError("method_is_no_view", `${name} may change state, which a view cannot`, {
         hint: `Run \`lockstep call ${contractText} ${name}\`.`,
       });
     }
-    const args = argumentsFor(command, rest, { abi, params: method?.params ?? [], addresses });
+    const { abi, addresses } = contract;
+    const args = argumentsFor(command, tokens, { abi, params: method?.params ?? [], addresses });
     const { caller, gasLimit, height: at } = optionsOf<{ caller: string; gasLimit: string; height: string }>(command);
     const answer = await chain.call("contract_view", {
       contract: contract.address,
@@ -66,23 +59,12 @@ async function run(contractText: string, ...ignored: unknown[]): Promise<void> {
     if (status.kind !== "success") {
       throw callFailure(status, contract, { subject: `the view ${name}`, details: { gasUsed, height, logs } });
     }
-    const returns =
-      abi === null || method === null || method.returns === null
-        ? undefined
-        : decodeReturn(abi, method.returns, returnData, addresses);
+    const returns = contract.decodeReturn(method, returnData);
     if (!settings.json) for (const log of logs) printNote(`log: ${log}`);
-    const shown = returns === undefined ? returnData : valueText(returns);
-    print(settings, {
-      json: {
-        contract: contract.address,
-        method: name,
-        ...(returns !== undefined && { returns }),
-        returnData,
-        gasUsed,
-        height,
-        logs,
-      },
-      text: [shown],
-    });
+    const result = { ...(returns !== undefined && { returns }), returnData, gasUsed, height, logs };
+    return {
+      json: { contract: contract.address, method: name, ...result },
+      text: [returns === undefined ? returnData : valueText(returns)],
+    };
   });
 }

@@ -12,7 +12,7 @@ import { fromHex, toHex } from "../rpc/json.ts";
 import { decodeNode, encodeNode, type InnerNode } from "../state/tree-node.ts";
 import { Store } from "../store.ts";
 import { BaseSource } from "./base-source.ts";
-import { remoteAt } from "./remote-node.ts";
+import { NODES_ANSWER_SIZE_MAX, remoteAt } from "./remote-node.ts";
 
 const failing = (code: string) =>
   expect.objectContaining({ code, message: expect.any(String), hint: expect.any(String) });
@@ -156,10 +156,7 @@ const lies: [string, NodesLie][] = [
   ["adds to its records", (nodes) => nodes.map((node) => node && { ...node, record: `${node.record}00` })],
   ["sends records of nothing", (nodes) => nodes.map((node) => node && { ...node, record: "0x" })],
   ["sends records of another kind", (nodes) => nodes.map((node) => node && { ...node, record: "0x00" })],
-  [
-    "sends enormous records",
-    (nodes) => nodes.map((node) => node && { ...node, record: `0x${"ab".repeat(4_000_000)}` }),
-  ],
+  ["sends enormous records", (nodes) => nodes.map((node) => node && { ...node, record: `0x${"ab".repeat(100_000)}` })],
   ["sends no witnesses", (nodes) => nodes.map((node) => node && { ...node, children: "0x" })],
   [
     "alters witnesses",
@@ -221,6 +218,19 @@ describe("a node that lies", () => {
       }
     },
   );
+
+  test("and sends more than an answer can have is not read to the end, and the truth is read afterwards", async () => {
+    const { url, proxy } = await startForkedNode();
+    const fork = await forkOf(url);
+    const record = `0x${"ab".repeat(NODES_ANSWER_SIZE_MAX / 2)}`;
+    lieInNodes(proxy, (nodes) => nodes.map((node, index) => (index === 0 && node ? { ...node, record } : node)));
+    await expect(fork.balance(addressAt(11))).rejects.toMatchObject({
+      code: "fork_not_a_node",
+      message: expect.stringContaining(`more than ${NODES_ANSWER_SIZE_MAX} bytes`),
+    });
+    proxy.lie = (result) => result;
+    expect(await fork.balance(addressAt(11))).toBe(balanceAt(11));
+  });
 
   test("and says present of what is absent is found out", async () => {
     const { url, proxy } = await startForkedNode();

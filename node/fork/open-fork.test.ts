@@ -32,6 +32,8 @@ describe("an address to fork", () => {
     "file:///chain",
     "ws://",
     "ws://@5",
+    "ws://127.0.0.1:4600@latest",
+    "ws://localhost:4600@0x10",
     "ws://host:port",
     "ws://host:70000",
     "ws://host@9007199254740993",

@@ -40,6 +40,9 @@ export function parseForkUrl(text: string): ForkUrl {
   const url = front ?? text;
   const height = digits === undefined ? undefined : Number(digits);
   checkForkUrl(url);
+  // In `ws://127.0.0.1:4600@latest`, a URL has a user and a password before its host.
+  const { username, password } = new URL(url);
+  if (/^(localhost|.*\..*)$/.test(username) && /^\d+$/.test(password)) throw forkUrlInvalid(text);
   if (height === undefined) return { url };
   if (!Number.isSafeInteger(height)) throw forkUrlInvalid(text);
   return { url, height };

@@ -6,18 +6,22 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../../vm/errors.ts";
-import type { ClaimedBlock } from "../claimed-block.ts";
+import { CLAIM_ANSWER_SIZE_MAX, type ClaimedBlock } from "../claimed-block.ts";
 import { nodeStopping } from "../node-stopping.ts";
+import { TREE_READ_SIZE_MAX } from "../rpc/api/state.ts";
 import type { RpcMethod, RpcMethods } from "../rpc/api.ts";
 import { type Client, createClient, RpcError } from "../rpc/client.ts";
 import { fromHex } from "../rpc/json.ts";
 import { rpcCodes } from "../rpc/json-rpc.ts";
 import type { Place, WitnessedNode } from "../state/witnessed-node.ts";
+import { withoutUser } from "../without-user.ts";
 
 /** Who waits for an answer is often a block in the making. */
 const TIMEOUT_MS = 10_000;
 /** Before a call whose connection was lost is made anew; after the last it is given up. */
 const PAUSES_MS = [20, 500];
+/** Bytes of an answer with nodes: in hexadecimal, and one more than a node reads for it. */
+export const NODES_ANSWER_SIZE_MAX = 4 * TREE_READ_SIZE_MAX;
 
 /** What a stranger says in an error is repeated up to here. */
 const QUOTED_LENGTH_MAX = 200;
@@ -36,24 +40,26 @@ export interface RemoteNodes {
   readonly nodes: readonly (WitnessedNode | null)[];
 }
 
-/** Undefined where there is no address. Throws `InputError` `fork_url_invalid`. */
+/** Of which only nodes are asked. Undefined where there is no address. Throws `InputError` `fork_url_invalid`. */
 export function remoteAt(url: string | undefined): RemoteNode | undefined {
-  return url === undefined ? undefined : new RemoteNode(url);
+  return url === undefined ? undefined : new RemoteNode(url, NODES_ANSWER_SIZE_MAX);
 }
 
 export class RemoteNode {
   /** The address without user and password. */
   readonly name: string;
   readonly #url: string;
+  readonly #answerSizeMax: number;
   #client: Client | undefined;
   /** Who refuses a connection answers in place of a method; that one is worth another try. */
   #hasAnswered = false;
   #isClosed = false;
 
   /** Throws `InputError` `fork_url_invalid`. */
-  constructor(url: string) {
+  constructor(url: string, answerSizeMax = CLAIM_ANSWER_SIZE_MAX) {
     checkForkUrl(url);
     this.#url = url;
+    this.#answerSizeMax = answerSizeMax;
     this.name = withoutUser(url);
   }
 
@@ -114,7 +120,7 @@ export class RemoteNode {
   async #call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
     for (let attempt = 0; ; attempt++) {
       if (this.#isClosed) throw nodeStopping();
-      this.#client ??= createClient(this.#url, { timeoutMs: TIMEOUT_MS });
+      this.#client ??= createClient(this.#url, { timeoutMs: TIMEOUT_MS, answerSizeMax: this.#answerSizeMax });
       const client = this.#client;
       try {
         const answer = await client.call(method, params);
@@ -154,6 +160,8 @@ export class RemoteNode {
         });
       case "answer_invalid":
         return this.#noNode("its answer is not JSON-RPC");
+      case "answer_too_large":
+        return this.#noNode(`its answer has more than ${this.#answerSizeMax} bytes`);
       default:
         return new InputError("fork_interrupted", `the forked node at ${this.name} did not answer to the end`, {
           hint: "What was read before still works. Try again; see whether the node is alive and not too busy.",
@@ -208,13 +216,6 @@ export function forkUrlInvalid(url: string): InputError {
   return new InputError("fork_url_invalid", `${JSON.stringify(url)} is not the address of a node to fork`, {
     hint: "An address is written like ws://127.0.0.1:4600, or ws://127.0.0.1:4600@1200 for a height.",
   });
-}
-
-function withoutUser(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.username === "" && parsed.password === "") return url;
-  parsed.username = parsed.password = "";
-  return parsed.href;
 }
 
 function integerOf(value: unknown): number {

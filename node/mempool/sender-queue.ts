@@ -131,9 +131,11 @@ export class SenderQueue {
     this.#waiting.length = this.#indexFrom(this.#missingNonce);
   }
 
-  deleteAll(): void {
-    this.#waiting.length = 0;
-    this.#missingNonce = this.#accountNonce;
+  /** All but those that are being put into a block. */
+  deleteUntaken(): void {
+    const taken = this.#waiting.filter(({ isTaken }) => isTaken);
+    this.#waiting.splice(0, this.#waiting.length, ...taken);
+    this.#missingNonce = this.#endOfRun(this.#accountNonce);
   }
 
   #endOfRun(start: number): number {

@@ -1,8 +1,10 @@
 /**
  * The client against nodes that misbehave; against one that behaves it is tried in `server.test.ts`.
  */
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Writable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { InputError } from "../../vm/errors.ts";
@@ -139,6 +141,69 @@ describe.each(transports)("over %s", (transport) => {
       rpcCode: -32601,
       code: "answer_error",
     });
+  });
+
+  test("an answer of the largest size is taken, and one byte more is answer_too_large", async () => {
+    let padding = 0;
+    const sized = (id: number) => {
+      const [front, back] = [`{"jsonrpc":"2.0","id":${id},"result":"`, '"}'];
+      return `${front}${"x".repeat(1_000 + padding - front.length - back.length)}${back}`;
+    };
+    const port = await misbehaving(answering(sized));
+    const options = { answerSizeMax: 1_000 };
+    expect(await client(address(port), options).call("chain_info", {})).toMatch(/^x+$/);
+    padding = 1;
+    await expect(client(address(port), options).call("chain_info", {})).rejects.toMatchObject({
+      code: "answer_too_large",
+      message: expect.stringContaining("1000 bytes"),
+      hint: expect.any(String),
+    });
+    // By default there is room for more.
+    expect(await client(address(port)).call("chain_info", {})).toMatch(/^x+$/);
+  });
+
+  test("an answer without an end is not read on: what was taken of it stays near the largest size", async () => {
+    const sizeMax = 1024 * 1024;
+    const piece = Buffer.alloc(64 * 1024, "x");
+    let taken = 0;
+    let started: (port: number) => void = () => {};
+    const opened = new Promise<number>((resolve) => {
+      started = resolve;
+    });
+    const gone = new Promise<void>((resolve) => {
+      const pour = (socket: Writable) => {
+        socket.on("close", resolve).on("error", () => {});
+        const more = () => {
+          while (!socket.destroyed && socket.write(piece)) taken += piece.length;
+          if (!socket.destroyed) socket.once("drain", more);
+        };
+        more();
+      };
+      const server = createServer((_, response) => pour(response));
+      // The first frame of a message, as long as it likes, and never the last.
+      server.on("upgrade", (request, socket) => {
+        const accept = createHash("sha1")
+          .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest("base64");
+        socket.write(
+          `HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        );
+        socket.write(Buffer.from("017f0000100000000000", "hex"));
+        pour(socket);
+      });
+      server.listen(0, "127.0.0.1", () => started((server.address() as AddressInfo).port));
+      closers.push(() => {
+        server.closeAllConnections();
+        return new Promise((closed) => server.close(closed));
+      });
+    });
+    const port = await opened;
+    await expect(client(address(port), { answerSizeMax: sizeMax }).call("chain_info", {})).rejects.toThrow(
+      failing("answer_too_large"),
+    );
+    await gone;
+    // Beside it, what the system holds of a connection.
+    expect(taken).toBeLessThan(sizeMax + 16 * 1024 * 1024);
   });
 
   test("closing ends what waits with client_closed, and nothing can be called afterwards", async () => {

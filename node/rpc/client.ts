@@ -35,6 +35,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** The node's token, for its development methods. */
   readonly token?: string;
+  /** Bytes of one answer, above which it is not read on; default 256 MiB, for a block with its receipts may be large. */
+  readonly answerSizeMax?: number;
 }
 
 type SubscribeParams = RpcMethods["chain_subscribe"]["params"];
@@ -58,7 +60,10 @@ export interface Subscription {
 }
 
 export interface Client {
-  /** Throws `RpcError`, or `InputError`: `node_unreachable`, `request_timeout`, `connection_lost`, `answer_invalid`. */
+  /**
+   * Throws `RpcError`, or `InputError`: `node_unreachable`, `request_timeout`, `connection_lost`, `answer_invalid`,
+   * `answer_too_large`.
+   */
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]>;
   /**
    * Calls `listener` with everything that the node tells about the topic, in order and without gaps but those that `lagged`
@@ -83,11 +88,12 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const ANSWER_SIZE_MAX = 256 * 1024 * 1024;
 
 /** Throws `InputError` `url_invalid`. Opens nothing yet. */
-export function createClient(url: string, { timeoutMs = TIMEOUT_MS, token }: ClientOptions = {}): Client {
+export function createClient(url: string, options: ClientOptions = {}): Client {
+  const { timeoutMs = TIMEOUT_MS, token, answerSizeMax = ANSWER_SIZE_MAX } = options;
   const protocol = URL.canParse(url) ? new URL(url).protocol : "";
   const headers: Headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  if (protocol === "ws:" || protocol === "wss:") return new WebSocketClient(url, timeoutMs, headers);
-  if (protocol === "http:" || protocol === "https:") return new HttpClient(url, timeoutMs, headers);
+  if (protocol === "ws:" || protocol === "wss:") return new WebSocketClient(url, timeoutMs, headers, answerSizeMax);
+  if (protocol === "http:" || protocol === "https:") return new HttpClient(url, timeoutMs, headers, answerSizeMax);
   throw new InputError("url_invalid", `${JSON.stringify(url)} is not the address of a node`, {
     hint: "An address is written like ws://127.0.0.1:4600 or http://127.0.0.1:4600.",
   });
@@ -99,14 +105,16 @@ class HttpClient implements Client {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #headers: Headers;
+  readonly #answerSizeMax: number;
   readonly #running = new Set<AbortController>();
   #isClosed = false;
   #lastId = 0;
 
-  constructor(url: string, timeoutMs: number, headers: Headers) {
+  constructor(url: string, timeoutMs: number, headers: Headers, answerSizeMax: number) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
     this.#headers = headers;
+    this.#answerSizeMax = answerSizeMax;
   }
 
   async call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
@@ -122,7 +130,7 @@ class HttpClient implements Client {
         body: JSON.stringify({ jsonrpc: "2.0", id: ++this.#lastId, method, params }),
         signal: abort.signal,
       });
-      const answer = parseAnswer(await response.text(), this.#url);
+      const answer = parseAnswer(await this.#read(response), this.#url);
       return readAnswer(answer, this.#url) as RpcMethods[M]["result"];
     } catch (error) {
       if (error instanceof InputError) throw error;
@@ -132,6 +140,18 @@ class HttpClient implements Client {
       clearTimeout(timer);
       this.#running.delete(abort);
     }
+  }
+
+  async #read(response: Response): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      // To leave the loop ends the connection.
+      if (size > this.#answerSizeMax) throw answerTooLarge(this.#url, this.#answerSizeMax);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
   }
 
   async subscribe(): Promise<Subscription> {
@@ -162,6 +182,7 @@ class WebSocketClient implements Client {
   readonly #url: string;
   readonly #timeoutMs: number;
   readonly #headers: Headers;
+  readonly #answerSizeMax: number;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, Listener>();
   #socket: WebSocket | undefined;
@@ -170,10 +191,11 @@ class WebSocketClient implements Client {
   #ended: InputError | undefined;
   #lastId = 0;
 
-  constructor(url: string, timeoutMs: number, headers: Headers) {
+  constructor(url: string, timeoutMs: number, headers: Headers, answerSizeMax: number) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
     this.#headers = headers;
+    this.#answerSizeMax = answerSizeMax;
   }
 
   call<M extends RpcMethod>(method: M, params: RpcMethods[M]["params"]): Promise<RpcMethods[M]["result"]> {
@@ -249,7 +271,7 @@ class WebSocketClient implements Client {
   #connect(): Promise<WebSocket> {
     const socket = new WebSocket(this.#url, {
       handshakeTimeout: Math.min(this.#timeoutMs, CONNECT_TIMEOUT_MS),
-      maxPayload: ANSWER_SIZE_MAX,
+      maxPayload: this.#answerSizeMax,
       perMessageDeflate: false,
       headers: this.#headers,
     });
@@ -264,7 +286,9 @@ class WebSocketClient implements Client {
       socket.once("open", () => resolve(socket));
       // After the connection is open, an error is followed by the close that ends everything.
       socket.on("error", (error) => {
-        if (socket.readyState !== WebSocket.OPEN) fail(unreachable(this.#url, error));
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.#fail(answerTooLarge(this.#url, this.#answerSizeMax));
+        else if (socket.readyState !== WebSocket.OPEN) fail(unreachable(this.#url, error));
       });
       socket.once("unexpected-response", (request, response) => {
         readRefusal(response, this.#url).then((error) => {
@@ -408,6 +432,13 @@ function connectionLost(url: string, why: string, details?: Readonly<Record<stri
   return new InputError("connection_lost", `the connection to ${url} was lost (${why})`, {
     hint: "A call may still take effect: look at the chain before you repeat it.",
     ...(details !== undefined && { details }),
+  });
+}
+
+function answerTooLarge(url: string, sizeMax: number): InputError {
+  return new InputError("answer_too_large", `an answer of ${url} has more than ${sizeMax} bytes`, {
+    hint: "Ask for less at once. Who expects answers of this size gives the client a larger `answerSizeMax`.",
+    details: { sizeMax },
   });
 }
 

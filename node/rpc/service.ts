@@ -127,6 +127,8 @@ export interface NodeInfo {
   readonly stopped: InputError | null;
   /** The lowest height whose state can be asked for. */
   readonly lowestStateHeight: number;
+  /** The address of the node whose chain this one follows, without user and password; null for one with its own chain. */
+  readonly followed: string | null;
 }
 
 export interface ViewRequest {

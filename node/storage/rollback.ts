@@ -7,23 +7,15 @@
 
 import { assert } from "../../vm/errors.ts";
 import { blockHash, decodeBlock, decodeReceipt } from "../block.ts";
-import { decodeNode } from "../state/tree-node.ts";
+import { decodeNode, nodeKey, withNibble } from "../state/tree-node.ts";
 import { encodeTransaction, transactionHash } from "../transaction.ts";
 import type { Database } from "./database.ts";
-import {
-  decodeStaleNodes,
-  del,
-  eventRecords,
-  heightBytes,
-  keys,
-  type Operation,
-  put,
-  ranges,
-  space,
-} from "./layout.ts";
+import { decodeStaleNodes, del, eventRecords, heightBytes, keys, type Operation, put } from "./layout.ts";
+
+const ROOT_PATH = new Uint8Array(32);
 
 /** `height` is the head's, above 0, and the state below it is kept. */
-export async function undoOperations(database: Database, height: number): Promise<Operation[]> {
+export function undoOperations(database: Database, height: number): Operation[] {
   const encoded = database.get(keys.block(height));
   assert(encoded !== undefined, `block ${height} is missing`);
   const block = decodeBlock(encoded);
@@ -41,11 +33,7 @@ export async function undoOperations(database: Database, height: number): Promis
     });
     for (const { key } of eventRecords(height, hashOfBlock, receipts)) operations.push(del(key));
   }
-  for await (const { key, value } of database.entries(ranges.heights(space.node, height, height + 1))) {
-    operations.push(del(key));
-    const node = decodeNode(value);
-    if (node.kind === "leaf") operations.push(del(keys.flat(node.key)));
-  }
+  undoNodes(database, height, ROOT_PATH, 0, operations);
   // Behind the removals, for a later operation of a batch wins.
   const stale = database.get(keys.stale(height));
   operations.push(del(keys.stale(height)));
@@ -57,4 +45,22 @@ export async function undoOperations(database: Database, height: number): Promis
   }
   operations.push(put(keys.meta("head"), heightBytes(height - 1)));
   return operations;
+}
+
+/**
+ * The nodes that the block wrote hang on one another, from the root down. To look for them by a range would be to walk over
+ * what was taken back before, again for each block.
+ */
+function undoNodes(database: Database, height: number, path: Uint8Array, depth: number, operations: Operation[]): void {
+  const key = keys.node(nodeKey(height, path, depth));
+  const record = database.get(key);
+  assert(record !== undefined, `a node that block ${height} wrote is missing`);
+  operations.push(del(key));
+  const node = decodeNode(record);
+  if (node.kind === "leaf") operations.push(del(keys.flat(node.key)));
+  if (node.kind !== "inner") return;
+  for (const [nibble, child] of node.children.entries()) {
+    if (child?.version !== height) continue;
+    undoNodes(database, height, withNibble(path, depth, nibble), depth + 1, operations);
+  }
 }

@@ -1,12 +1,13 @@
 /**
  * `npm run bench -- devnet`: what a devnet costs a test suite and who follows it: a fresh chain in this process, beside
- * LiteSVM's; a snapshot with its revert; the first read of each account of a fork; and a follower that catches up.
+ * LiteSVM's; a snapshot with its revert; the first read of each account of a fork; a follower that catches up, and a replay.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDevnet, type DevnetOptions } from "../../devnet/devnet.ts";
 import { startFollower } from "../../node/follow.ts";
+import { openReplaySource, replayChain } from "../../node/replay.ts";
 import { assert } from "../../vm/errors.ts";
 import type { Figures, Report } from "./main.ts";
 import { installPeers } from "./peers/peers.ts";
@@ -140,8 +141,23 @@ async function measureFollower(report: Report, root: string): Promise<Figures> {
     const seconds = (performance.now() - startMs) / 1_000;
     assert(Buffer.compare(follower.node.head().hash, hash) === 0, "the follower is where the followed is");
     report(`follower: ${height} blocks in ${seconds.toFixed(2)} s`);
-    return { follower_blocks_per_s: height / seconds };
+    return { follower_blocks_per_s: height / seconds, ...(await measureReplay(report, followed.url!)) };
   } finally {
     await follower.close();
+  }
+}
+
+/** The same blocks, executed in this process. */
+async function measureReplay(report: Report, url: string): Promise<Figures> {
+  const startMs = performance.now();
+  const source = await openReplaySource({ url });
+  try {
+    const { blocks, difference } = await replayChain(source);
+    const seconds = (performance.now() - startMs) / 1_000;
+    assert(difference === null, "the replay agrees");
+    report(`replay: ${blocks} blocks in ${seconds.toFixed(2)} s`);
+    return { replay_blocks_per_s: blocks / seconds };
+  } finally {
+    await source.close();
   }
 }

@@ -178,7 +178,8 @@ export class FakeNode implements NodeService {
 
   info(): NodeInfo {
     const { sealing, stopped } = this;
-    return { version: "0.0.0", startedAt: 1_000, durability: "os", sealing, stopped, lowestStateHeight: 0 };
+    const started = { version: "0.0.0", startedAt: 1_000, durability: "os" } as const;
+    return { ...started, sealing, stopped, lowestStateHeight: 0, followed: null };
   }
   head() {
     return this.#records.at(-1)!;

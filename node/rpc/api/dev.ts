@@ -60,6 +60,9 @@ const snapshotAnswer = object({
   height: field(count, "The head's height when it was taken."),
 });
 
+/** Of all that waits for its turn between two blocks. */
+const storeErrors = { "storage_*": "The node makes no blocks at present; `node_info` says why." };
+
 const changed = field(address, "The account's or contract's address.");
 const makesBlock = optional(
   boolean,
@@ -88,13 +91,14 @@ export const devMethods = {
       amount: optional(amount, "How much; by default 10^18."),
     },
     result: editAnswer,
-    errors: { balance_overflow: "It would have 2^128 or more." },
+    errors: { balance_overflow: "It would have 2^128 or more.", ...storeErrors },
   },
 
   dev_setBalance: {
     summary: "Sets what an account has.",
     params: { address: changed, balance: field(amount, "What it has then.") },
     result: editAnswer,
+    errors: storeErrors,
   },
 
   dev_setNonce: {
@@ -105,6 +109,7 @@ export const devMethods = {
     errors: {
       nonce_decreased: "It has sent more already; only a revert makes that undone.",
       nonce_too_large: "The nonce is above 2^52.",
+      ...storeErrors,
     },
   },
 
@@ -118,6 +123,7 @@ export const devMethods = {
       "malformed_*": "The code is no Wasm module.",
       "limit_*": "It is larger somewhere than a contract may be.",
       transaction_too_large: "It is longer than a contract may be.",
+      ...storeErrors,
     },
   },
 
@@ -134,6 +140,7 @@ export const devMethods = {
       storage_key_empty: "The key has no byte.",
       storage_key_too_large: "The key is longer than a contract's may be.",
       storage_value_too_large: "The value is longer than a contract's may be.",
+      ...storeErrors,
     },
   },
 
@@ -154,6 +161,7 @@ export const devMethods = {
     summary: "Makes blocks: the first of what is ready, the others empty. Answers with the new head.",
     params: { count: optional(integer(1, MINE_COUNT_MAX), "How many; by default 1.") },
     result: headAnswer,
+    errors: storeErrors,
   },
 
   dev_setSealing: {
@@ -174,6 +182,7 @@ export const devMethods = {
 
   dev_dropTransactions: {
     summary: "Takes waiting transactions out of the pool: one, all of a sender, or all.",
+    description: "What is being put into a block waits no more.",
     params: {
       hash: optional(hash, "The transaction with this hash."),
       sender: optional(address, "All of this account's; not together with `hash`."),
@@ -191,14 +200,14 @@ export const devMethods = {
     summary: "Sets the time of the next block, from which time goes on.",
     params: { time: field(integer(0, TIME_MAX), "Milliseconds since 1970, not before the head's."), mine: makesBlock },
     result: timeAnswer,
-    errors: { time_backwards: "The head is later than that." },
+    errors: { time_backwards: "The head is later than that.", ...storeErrors },
   },
 
   dev_advanceTime: {
     summary: "Moves the clock forward.",
     params: { ms: field(integer(0, ADVANCE_MS_MAX), "By so many milliseconds."), mine: makesBlock },
     result: timeAnswer,
-    errors: { time_invalid: "The time would be beyond the year 9999." },
+    errors: { time_invalid: "The time would be beyond the year 9999.", ...storeErrors },
   },
 
   dev_setTimeStep: {
@@ -210,13 +219,14 @@ export const devMethods = {
       ),
     },
     result: timeAnswer,
+    errors: storeErrors,
   },
 
   dev_snapshot: {
     summary: "Remembers everything as it is: chain, clock, pool, sealing, impersonation and labels. Costs nothing.",
     params: {},
     result: snapshotAnswer,
-    errors: { too_many_snapshots: "As many as may be are kept already." },
+    errors: { too_many_snapshots: "As many as may be are kept already.", ...storeErrors },
   },
 
   dev_snapshots: {
@@ -230,14 +240,20 @@ export const devMethods = {
       "Goes back to a snapshot. It stays and can be reverted to again; later ones are spent. Answers with the head.",
     params: { snapshot: field(count, "The number that `dev_snapshot` gave.") },
     result: headAnswer,
-    errors: { snapshot_unknown: "There is none of that number, or none any more." },
+    errors: {
+      snapshot_unknown: "There is none of that number, or none any more.",
+      "storage_*": "The store failed. All is back already, and in the store once that works again.",
+    },
   },
 
   dev_reset: {
     summary: "Goes back to the beginning of the chain and to the settings of the start. All snapshots are spent.",
     params: {},
     result: headAnswer,
-    errors: { height_pruned: "The state of the beginning is not kept." },
+    errors: {
+      height_pruned: "The state of the beginning is not kept.",
+      "storage_*": "The store failed. All is back already, and in the store once that works again.",
+    },
   },
 
   dev_dump: {
@@ -248,7 +264,7 @@ export const devMethods = {
       height: field(count, "The head's height."),
       stateRoot: field(hash, "The root that the dump has and is checked against."),
     }),
-    errors: { dump_too_large: "It is larger than one answer; `lockstep db dump` has no bound." },
+    errors: { dump_too_large: "It is larger than one answer; `lockstep db dump` has no bound.", ...storeErrors },
   },
 
   dev_load: {
@@ -258,6 +274,7 @@ export const devMethods = {
     errors: {
       dump_invalid: "It is no dump, or not a whole one.",
       dump_version: "Another version of Lockstep made it.",
+      ...storeErrors,
     },
   },
 

@@ -1,5 +1,5 @@
 /** `node_` and `rpc_`: the node itself, and this table as a document. */
-import { anyObject, count, field, type MethodSpecs, object, oneOf, orNull, string } from "../schema.ts";
+import { anyObject, boolean, count, field, hash, type MethodSpecs, object, oneOf, orNull, string } from "../schema.ts";
 import { poolStatus, sealing, stopReason } from "../types.ts";
 
 export const nodeMethods = {
@@ -9,6 +9,20 @@ export const nodeMethods = {
     result: object({
       version: field(string, "Of the node's software."),
       startedAt: field(count, "When it started, in milliseconds since 1970."),
+      development: field(boolean, "Whether it is a devnet, whose `dev_` methods change the chain."),
+      followed: field(
+        orNull(string),
+        "The address of the node that it follows, without user and password; null where it follows none.",
+      ),
+      base: field(
+        orNull(
+          object({
+            height: field(count, "That block's height, the lowest that the node has."),
+            blockHash: field(hash, "That block's hash."),
+          }),
+        ),
+        "The block of another chain that a fork goes on from; null for a chain with a beginning of its own.",
+      ),
       durability: field(
         oneOf(["os", "sync", "memory"]),
         "What an acknowledged block survives: a killed process, a power cut too, or neither.",

@@ -98,6 +98,7 @@ export const transactionMethods = {
       replaced: "Another with its nonce and a higher price took its place.",
       evicted: "The pool was full, and others pay more.",
       dropped: "It was taken out of the pool by hand.",
+      chain_reverted: "The chain was taken back to where it did not wait yet.",
       gap_expired: "It waited too long for the nonces before it.",
     },
   },

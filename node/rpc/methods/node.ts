@@ -3,6 +3,7 @@ import { ACTION_COUNT_MAX, TRANSACTION_SIZE_MAX } from "../../transaction.ts";
 import type { nodeMethods } from "../api/node.ts";
 import { PROOF_KEYS_MAX } from "../api/state.ts";
 import { WAIT_TIMEOUT_MS_MAX } from "../api/transactions.ts";
+import { toHex } from "../json.ts";
 import { BATCH_ANSWER_LENGTH_MAX, BATCH_LENGTH_MAX, MESSAGE_SIZE_MAX } from "../json-rpc.ts";
 import type { Implementation } from "../methods.ts";
 import { openRpcDocument } from "../openrpc.ts";
@@ -10,10 +11,14 @@ import { PAGE_LENGTH_MAX } from "../types.ts";
 
 export const node: Implementation<typeof nodeMethods> = {
   node_info: (_, { service }) => {
-    const { version, startedAt, durability, sealing, stopped, lowestStateHeight } = service.info();
+    const { version, startedAt, durability, sealing, stopped, lowestStateHeight, followed } = service.info();
+    const { base } = service.genesis;
     return {
       version,
       startedAt,
+      development: service.development !== undefined,
+      followed,
+      base: base === null ? null : { height: base.height, blockHash: toHex(base.blockHash) },
       durability,
       sealing,
       stopped: stopped === null ? null : { code: stopped.code, message: stopped.message },

@@ -2,16 +2,18 @@
  * `lockstep dev-sealing`: when a devnet makes blocks.
  */
 import { Argument, type Command } from "commander";
-import type { RpcMethods, SealingJson } from "../../node/rpc/api.ts";
-import { InputError } from "../../vm/errors.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { durationText, readDuration } from "../durations.ts";
-import { readInteger } from "../scalars.ts";
-import { settingsOf } from "../settings.ts";
+import type { RpcMethods } from "../../../node/rpc/api.ts";
+import { InputError } from "../../../vm/errors.ts";
+import { sealingText } from "../../banner.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { readDuration } from "../../durations.ts";
+import { rows } from "../../output.ts";
+import { readInteger } from "../../scalars.ts";
+import { settingsOf } from "../../settings.ts";
 
 const examples = `
-Kinds: transaction makes a block as soon as a transaction is ready, interval every so often, mixed does both, and manual
-waits for \`lockstep mine\`. Piped, it prints the kind and the milliseconds.
+Kinds: transaction makes a block as soon as a transaction is ready, interval every so often, mixed
+does both, and manual waits for \`lockstep mine\`. Piped, it prints the kind and the milliseconds.
 
 Examples:
   lockstep dev-sealing                     shows it
@@ -43,7 +45,7 @@ async function run(
     printResult(settings, {
       json: { sealing },
       bare: ["intervalMs" in sealing ? `${sealing.kind} ${sealing.intervalMs}` : sealing.kind],
-      text: [sealingText(sealing)],
+      text: rows([["blocks", sealingText(sealing)]]),
     });
   });
 }
@@ -52,24 +54,12 @@ async function run(
 function readSealing(kind: Request["kind"], text: string | undefined): Request {
   const needsInterval = kind === "interval" || kind === "mixed";
   if (needsInterval !== (text !== undefined)) {
-    throw new InputError("usage", `sealing ${kind} has ${needsInterval ? "an" : "no"} interval`, {
-      hint: needsInterval ? `Write \`lockstep dev-sealing ${kind} 500\`.` : `Write \`lockstep dev-sealing ${kind}\`.`,
+    const what = needsInterval ? "needs the time between two blocks" : "has no time between two blocks";
+    throw new InputError("usage", `sealing of the kind ${kind} ${what}`, {
+      hint: `Write \`lockstep dev-sealing ${kind}${needsInterval ? " 500ms" : ""}\`.`,
     });
   }
   if (text === undefined) return { kind };
   const intervalMs = /^\d+$/.test(text) ? readInteger(text, "interval", { min: 1 }) : readDuration(text);
   return { kind, intervalMs };
-}
-
-function sealingText(sealing: SealingJson): string {
-  switch (sealing.kind) {
-    case "transaction":
-      return "A block is made as soon as a transaction is ready";
-    case "interval":
-      return `A block is made every ${durationText(sealing.intervalMs)}`;
-    case "mixed":
-      return `A block is made every ${durationText(sealing.intervalMs)}, and as soon as a transaction is ready`;
-    case "manual":
-      return "A block is made by `lockstep mine`";
-  }
 }

@@ -2,11 +2,11 @@
  * `lockstep revert`: a devnet as it was when a snapshot was taken.
  */
 import type { Command } from "commander";
-import type { Chain } from "../chain.ts";
-import { printHead, withDevelopment, withDevnet } from "../development.ts";
-import { CommandError, exitCodes } from "../exit-codes.ts";
-import { readInteger } from "../scalars.ts";
-import { settingsOf } from "../settings.ts";
+import type { Chain } from "../../chain.ts";
+import { printHead, withDevelopment, withDevnet } from "../../development.ts";
+import { CommandError, exitCodes } from "../../exit-codes.ts";
+import { readInteger } from "../../scalars.ts";
+import { settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

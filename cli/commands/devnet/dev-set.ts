@@ -2,15 +2,15 @@
  * `lockstep dev-set`: the state of a devnet by decree: balances, nonces, code and storage. Each makes a block of its own.
  */
 import type { Command } from "commander";
-import { addressToText } from "../../node/address.ts";
-import { toHex } from "../../node/rpc/json.ts";
-import { checkModule } from "../../vm/contract.ts";
-import { printEdit, withDevelopment, withDevnet } from "../development.ts";
-import { during, exitCodes } from "../exit-codes.ts";
-import { readInputFile } from "../files.ts";
-import { readAmount, readInteger } from "../scalars.ts";
-import { settingsOf } from "../settings.ts";
-import { isHexKey, NONE, readHexEntry, readTypedEntry } from "../storage-entry.ts";
+import { addressToText } from "../../../node/address.ts";
+import { toHex } from "../../../node/rpc/json.ts";
+import { checkModule } from "../../../vm/contract.ts";
+import { printEdit, withDevelopment, withDevnet } from "../../development.ts";
+import { during, exitCodes } from "../../exit-codes.ts";
+import { readInputFile } from "../../files.ts";
+import { readAmount, readInteger } from "../../scalars.ts";
+import { settingsOf } from "../../settings.ts";
+import { isHexKey, NONE, readHexEntry, readTypedEntry } from "../../storage-entry.ts";
 
 const storageExamples = `
   lockstep dev-set storage token totalSupply 1000
@@ -40,7 +40,7 @@ export function define(command: Command): void {
       setNonce(self, name, readInteger(nonce, "nonce")),
     );
   withDevelopment(command.command("code"))
-    .description("Give an account or contract other code; neither init nor migrate runs.")
+    .description("Give other code; neither init nor migrate runs.")
     .argument("<address>", "address, account or alias")
     .argument("<file.wasm>", "the module, or none to take the code away")
     .action((name: string, file: string, _: unknown, self: Command) => setCode(self, name, file));

@@ -2,10 +2,10 @@
  * `lockstep load`: the state in a dump becomes a running devnet's.
  */
 import type { Command } from "commander";
-import { toHex } from "../../node/rpc/json.ts";
-import { printHead, withDevelopment, withDevnet } from "../development.ts";
-import { readInputFile } from "../files.ts";
-import { settingsOf } from "../settings.ts";
+import { toHex } from "../../../node/rpc/json.ts";
+import { printHead, withDevelopment, withDevnet } from "../../development.ts";
+import { readInputFile } from "../../files.ts";
+import { settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

@@ -2,11 +2,11 @@
  * `lockstep impersonate`: whose transactions a devnet takes without a signature.
  */
 import type { Command } from "commander";
-import { addressToText } from "../../node/address.ts";
-import { InputError } from "../../vm/errors.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { rows } from "../output.ts";
-import { settingsOf } from "../settings.ts";
+import { addressToText } from "../../../node/address.ts";
+import { InputError } from "../../../vm/errors.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { rows } from "../../output.ts";
+import { settingsOf } from "../../settings.ts";
 
 const examples = `
 Examples:

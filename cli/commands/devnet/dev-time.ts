@@ -2,15 +2,16 @@
  * `lockstep dev-time`: the clock of a devnet.
  */
 import type { Command } from "commander";
-import type { RpcMethods } from "../../node/rpc/api.ts";
-import type { Chain } from "../chain.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { durationText, readDuration, readTime, timeText } from "../durations.ts";
-import { rows } from "../output.ts";
-import { settingsOf } from "../settings.ts";
+import type { RpcMethods } from "../../../node/rpc/api.ts";
+import type { Chain } from "../../chain.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { durationText, readDuration, readTime, timeText } from "../../durations.ts";
+import { rows } from "../../output.ts";
+import { settingsOf } from "../../settings.ts";
 
 const notes = `
-TIME is ISO 8601 with its zone, time since 1970 with its unit (1893456000s, 1893456000000ms), or now.
+TIME is ISO 8601 with its zone, time since 1970 with its unit (1893456000s, 1893456000000ms), or
+now.
 DURATION is such as 1d, 12h, 30m, 90s, 250ms, or several: 1d12h.
 Piped, each prints the time of the next block, as \`dev-time set\` reads it.
 

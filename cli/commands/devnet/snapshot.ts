@@ -2,9 +2,9 @@
  * `lockstep snapshot`: remembers a devnet as it is, for `lockstep revert`.
  */
 import type { Command } from "commander";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { rows } from "../output.ts";
-import { settingsOf } from "../settings.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { rows } from "../../output.ts";
+import { settingsOf } from "../../settings.ts";
 
 const examples = `
 Examples:

@@ -2,12 +2,12 @@
  * `lockstep dump`: the state of a running devnet as a file.
  */
 import type { Command } from "commander";
-import { fromHex } from "../../node/rpc/json.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { during, exitCodes } from "../exit-codes.ts";
-import { writeFileAtomically } from "../files.ts";
-import { rows } from "../output.ts";
-import { settingsOf } from "../settings.ts";
+import { fromHex } from "../../../node/rpc/json.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { during, exitCodes } from "../../exit-codes.ts";
+import { writeFileAtomically } from "../../files.ts";
+import { rows } from "../../output.ts";
+import { settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

@@ -2,11 +2,11 @@
  * `lockstep drop`: waiting transactions out of a devnet's pool.
  */
 import type { Command } from "commander";
-import { addressToText } from "../../node/address.ts";
-import { InputError } from "../../vm/errors.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { readHash } from "../scalars.ts";
-import { settingsOf } from "../settings.ts";
+import { addressToText } from "../../../node/address.ts";
+import { InputError } from "../../../vm/errors.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { readHash } from "../../scalars.ts";
+import { settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

@@ -2,8 +2,8 @@
  * `lockstep reset`: a devnet as it was when it began.
  */
 import type { Command } from "commander";
-import { printHead, withDevelopment, withDevnet } from "../development.ts";
-import { settingsOf } from "../settings.ts";
+import { printHead, withDevelopment, withDevnet } from "../../development.ts";
+import { settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

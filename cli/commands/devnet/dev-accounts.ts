@@ -2,11 +2,11 @@
  * `lockstep dev-accounts`: the funded accounts of a devnet as the node knows them.
  */
 import type { Command } from "commander";
-import { devAccount } from "../../devnet/accounts.ts";
-import type { RpcMethods } from "../../node/rpc/api.ts";
-import { printResult, withDevelopment, withDevnet } from "../development.ts";
-import { printNote, rows } from "../output.ts";
-import { type Settings, settingsOf } from "../settings.ts";
+import { devAccount } from "../../../devnet/accounts.ts";
+import type { RpcMethods } from "../../../node/rpc/api.ts";
+import { printResult, withDevelopment, withDevnet } from "../../development.ts";
+import { printNote, rows } from "../../output.ts";
+import { type Settings, settingsOf } from "../../settings.ts";
 
 export function define(command: Command): void {
   withDevelopment(command)

@@ -2,10 +2,10 @@
  * `lockstep faucet`: new money on a devnet.
  */
 import type { Command } from "commander";
-import { addressToText } from "../../node/address.ts";
-import { printEdit, withDevelopment, withDevnet } from "../development.ts";
-import { readAmount } from "../scalars.ts";
-import { settingsOf } from "../settings.ts";
+import { addressToText } from "../../../node/address.ts";
+import { printEdit, withDevelopment, withDevnet } from "../../development.ts";
+import { readAmount } from "../../scalars.ts";
+import { settingsOf } from "../../settings.ts";
 
 const examples = `
 Examples:
