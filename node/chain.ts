@@ -21,14 +21,17 @@ export class Chain {
     this.#store = store;
     const { chainId, params } = store.genesis;
     this.#rules = { chainId, params, contracts: new ContractCache(), engine };
-    this.#head = store.header(store.headHeight);
+    // Where the chain is only read, others may take blocks back at this very moment.
+    const held = store.snapshot();
+    this.#head = held.header;
+    held.close();
   }
 
   get head(): Header {
     return this.#head;
   }
 
-  /** After the store was opened again: a block may be in it whose commit was thought to have failed. */
+  /** Where the store stands, for the one who writes to it: a block may be in it whose commit was thought to have failed. */
   reload(): void {
     this.#head = this.#store.header(this.#store.headHeight);
   }
