@@ -7,6 +7,7 @@
  * turns of bounded length, after the answers to calls.
  */
 
+import { InputError } from "../../vm/errors.ts";
 import { Gate } from "./gate.ts";
 import { blockToJson, droppedToJson, pooledToJson, toHex } from "./json.ts";
 import type { BlockRecord, EventPage, EventQuery, NodeService, PoolEvent } from "./service.ts";
@@ -19,6 +20,8 @@ const HEAD_TEXTS_LENGTH_MAX = 1024 * 1024;
 const RECENT_BLOCKS = 4;
 /** Searches of older blocks that run at once, for all connections. */
 const QUERIES_MAX = 2;
+/** Before what could not be read is read again. */
+export const REST_MS = 100;
 /** Of the pool: a burst of some seconds. */
 const POOL_NEWS_COUNT_MAX = 4096;
 const POOL_NEWS_LENGTH_MAX = 2 * 1024 * 1024;
@@ -109,11 +112,17 @@ export class Feed {
         // At the end of the queue: everybody sends a little in turn.
         if (sender.send(isOver)) this.#senders.add(sender);
       } catch (error) {
-        this.fail(sender, error);
+        if (error instanceof InputError) this.#rest(sender);
+        else this.fail(sender, error);
       }
       if (isOver()) break;
     }
     if (this.#senders.size > 0) this.#turn = setImmediate(() => this.#takeTurn());
+  }
+
+  /** The store can be read again in a moment: it is opened anew after it took no writes. Nothing of what is due is lost. */
+  #rest(sender: Sender): void {
+    setTimeout(() => this.schedule(sender), REST_MS).unref();
   }
 
   fail(sender: Sender, error: unknown): void {

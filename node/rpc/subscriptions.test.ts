@@ -109,6 +109,28 @@ describe("heads", () => {
     expect(heads[5]!.parentHash).toBe(heads[4]!.hash);
   });
 
+  test.each(["heads", "events"] as const)(
+    "wait while the store is opened anew, and nothing of %s is missing",
+    async (topic) => {
+      const { url, node, faults } = await start();
+      for (let i = 0; i < 10; i++) node.seal(transactions(1));
+      const { block, events: find } = node;
+      const away = vi.fn(() => {
+        throw new InputError("storage_failed", "the database is not open");
+      });
+      node.block = away;
+      node.events = async () => away();
+      const { events } = await follow(url, { topic, after: "0" });
+      await vi.waitFor(() => expect(away.mock.calls.length).toBeGreaterThan(1));
+      expect(events).toEqual([]);
+      node.block = block;
+      node.events = find;
+      await vi.waitFor(() => expect(events).toHaveLength(10));
+      expect(events.every(({ kind }) => kind !== "lagged")).toBe(true);
+      expect(faults).toEqual([]);
+    },
+  );
+
   test("behind a cursor above the head say so at once", async () => {
     const { url, node } = await start();
     const { events } = await follow(url, { topic: "heads", after: "7" });

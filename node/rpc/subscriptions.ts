@@ -162,8 +162,13 @@ export class ConnectionSubscriptions implements Sender {
       this.#due.delete(subscription);
       let left = TURN_COUNT;
       const mayGoOn = () => left-- > 0 && !this.#outlet.isFull && !isOver();
-      // At the end of the queue: each has its turn.
-      if (subscription.advance(mayGoOn) && subscription.isStarted) this.#due.add(subscription);
+      let hasMore = true;
+      try {
+        hasMore = subscription.advance(mayGoOn);
+      } finally {
+        // At the end of the queue: each has its turn. What could not be read stays due.
+        if (hasMore && subscription.isStarted) this.#due.add(subscription);
+      }
     }
     return this.#due.size > 0;
   }

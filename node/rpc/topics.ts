@@ -4,10 +4,11 @@
  * Heads and events are positions in the chain. The pool is a position in the shared list of its latest news. A transaction's
  * status is looked up when it is sent.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert, InputError } from "../../vm/errors.ts";
 import { endOfBlock, isEndOfBlock, isMatch } from "../events.ts";
 import { encodeCursor } from "./cursor.ts";
-import { type ChainFollower, type Feed, type Follower, membersOf, type Watcher } from "./feed.ts";
+import { type ChainFollower, type Feed, type Follower, membersOf, REST_MS, type Watcher } from "./feed.ts";
 import { droppedToJson, eventToJson, includedToJson, pendingToJson } from "./json.ts";
 import type { BlockRecord, EventFilter, EventPosition, EventQuery, EventRecord, PoolEvent } from "./service.ts";
 import type { ConnectionSubscriptions } from "./subscriptions.ts";
@@ -213,6 +214,8 @@ export class EventSubscription extends ChainSubscription {
       this.#position = next ?? endOfBlock(query.toHeight);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      // The store is opened anew.
+      if (error.code.startsWith("storage_")) return void (await sleep(REST_MS, undefined, { ref: false }));
       if (!this.isStarted) return;
       // What was to be searched is not there any more.
       const { headHeight } = this;
