@@ -25,6 +25,10 @@ test("lockstep/node", async () => {
   expect(Object.keys(await import("lockstep/node")).sort()).toEqual(["Node", "logicalClock", "systemClock"]);
 });
 
+test("lockstep/follower", async () => {
+  expect(Object.keys(await import("lockstep/follower")).sort()).toEqual(["startFollower"]);
+});
+
 test("lockstep/devnet", async () => {
   expect(Object.keys(await import("lockstep/devnet")).sort()).toEqual([
     "DEFAULT_CHAIN_ID",
