@@ -17,3 +17,11 @@ test.each([
   await using devnet = await createDevnet(options);
   expect(devnet.height).toBe(0);
 });
+
+test("a devnet that does not begin leaves no timer behind", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const sealing = { kind: "interval", intervalMs: 60_000 } as const;
+  await expect(createDevnet({ deterministic: true, sealing })).rejects.toMatchObject({ code: "sealing_invalid" });
+  expect(timers()).toBe(before);
+});

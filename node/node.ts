@@ -131,7 +131,13 @@ export class Node implements NodeService {
       onDropped: (dropped) => this.#tellDropped(dropped),
       onFault: (error) => this.stopOnFault(error),
     });
-    if (options.development !== undefined) this.development = options.development(this.#control());
+    try {
+      if (options.development !== undefined) this.development = options.development(this.#control());
+    } catch (error) {
+      // It began to count time.
+      this.#producer.stop().catch(() => {});
+      throw error;
+    }
     const decide = (claim: Claim) => this.#unpaid("decideClaim", claim);
     const { development } = this;
     this.#admission = new Admission(decide, development && ((sender) => development.isImpersonated(sender)));
