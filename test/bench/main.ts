@@ -1,12 +1,12 @@
 /**
  * `npm run bench -- NAME [--json]`: measures one part of the house. Every figure is taken within one run on one machine, and
- * ratios matter more than times. With `--json` the only output is `{"figures": {name: number}}`.
+ * ratios matter more than times. With `--json`, stdout has `{"figures": {name: number}}` and nothing else.
  */
 import { parseArgs } from "node:util";
 
 export type Figures = Readonly<Record<string, number>>;
 
-/** Gives a line of the report for people. */
+/** Gives a line of the report for people; beside JSON it goes to stderr. */
 export type Report = (line: string) => void;
 
 export interface Bench {
@@ -31,7 +31,8 @@ if (load === undefined || rest.length > 0) {
 }
 const { measure } = await load();
 const figures = await measure((line) => {
-  if (!values.json) console.log(line);
+  if (values.json) console.error(line);
+  else console.log(line);
 });
 if (values.json) {
   console.log(JSON.stringify({ figures }));
