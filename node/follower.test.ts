@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { sampleContract } from "../test/support/sample-contracts.ts";
 import { transfer } from "../test/support/signing.ts";
 import { alice, bob, TestChain, temporaryFolder, testGenesis } from "../test/support/test-chain.ts";
+import { extendByVaried } from "../test/support/varied-blocks.ts";
 import { InputError } from "../vm/errors.ts";
 import {
   type Block,
@@ -18,7 +18,6 @@ import {
   type Receipt,
 } from "./block.ts";
 import { type ClaimedBlock, type Difference, executeClaim, type ImportedBlocks } from "./claimed-block.ts";
-import { hash } from "./crypto.ts";
 import { Follower, type FollowerNode } from "./follower.ts";
 import { silentLog } from "./log.ts";
 import type { RemoteChain, RemoteTip } from "./remote-chain.ts";
@@ -31,9 +30,7 @@ import {
   unsignedTransaction,
 } from "./transaction.ts";
 
-const codeHash = hash("code", sampleContract);
 const other = new Uint8Array(32).fill(0xee);
-const utf8 = (text: string) => new TextEncoder().encode(text);
 
 /** A node without the rest of a node. */
 class ChainNode implements FollowerNode {
@@ -183,17 +180,7 @@ async function executedUnseen(node: ChainNode, block: Uint8Array): Promise<Diffe
 /** A success, a creation, an event, a revert, a halt and plain transfers: four blocks. */
 async function honestRemote(genesis = testGenesis): Promise<FakeRemote> {
   const chain = await TestChain.create(genesis);
-  const first = await chain.extend([
-    chain.sign(alice, [
-      { kind: "upload", code: sampleContract },
-      { kind: "create", codeHash, salt: null, args: utf8("a"), value: 0n },
-    ]),
-    chain.sign(bob, [transfer(alice.address, 5n)]),
-  ]);
-  const contract = first.receipts[0]!.actions[1]!.created[0]!;
-  const call = (method: string) => ({ kind: "call", contract, method, args: utf8(method), value: 0n }) as const;
-  await chain.extend([chain.sign(alice, [call("set"), call("tell")]), chain.sign(bob, [call("refuse")])]);
-  await chain.extend([chain.sign(alice, [call("trap")]), chain.sign(bob, [transfer(alice.address, 1n)])]);
+  await extendByVaried(chain);
   await chain.extend([chain.sign(alice, [transfer(bob.address, 1n)])]);
   return new FakeRemote(chain);
 }

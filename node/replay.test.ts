@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { Level } from "level";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { sampleContract } from "../test/support/sample-contracts.ts";
 import { signed, transfer } from "../test/support/signing.ts";
 import { alice, bob, TestChain, temporaryFolder, testGenesis } from "../test/support/test-chain.ts";
+import { extendByVaried } from "../test/support/varied-blocks.ts";
 import { InputError } from "../vm/errors.ts";
 import {
   type Block,
@@ -23,24 +23,14 @@ import { applyGenesis } from "./state-transition.ts";
 import type { Transaction } from "./transaction.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
-const codeHash = hash("code", sampleContract);
 
 /** Four blocks: a creation and a transfer, a success and a revert, a halt and a transfer, two of one sender. */
 async function honestChain(folder: string): Promise<TestChain> {
   const chain = await TestChain.create(testGenesis, folder);
-  const first = await chain.extend([
-    chain.sign(alice, [
-      { kind: "upload", code: sampleContract },
-      { kind: "create", codeHash, salt: null, args: utf8("a"), value: 0n },
-    ]),
-    chain.sign(bob, [transfer(alice.address, 5n)]),
-  ]);
-  const contract = first.receipts[0]!.actions[1]!.created[0]!;
-  const call = (method: string) => ({ kind: "call", contract, method, args: utf8(method), value: 0n }) as const;
-  await chain.extend([chain.sign(alice, [call("set"), call("tell")]), chain.sign(bob, [call("refuse")])]);
-  await chain.extend([chain.sign(alice, [call("trap")]), chain.sign(bob, [transfer(alice.address, 1n)])]);
+  const contract = await extendByVaried(chain);
+  const set = { kind: "call", contract, method: "set", args: utf8("set"), value: 0n } as const;
   const { nonce } = chain.account(bob.address);
-  await chain.extend([signed(bob, [call("set")], { nonce }), signed(bob, [], { nonce: nonce + 1 })]);
+  await chain.extend([signed(bob, [set], { nonce }), signed(bob, [], { nonce: nonce + 1 })]);
   return chain;
 }
 

@@ -23,23 +23,13 @@ import { accountKey, storageKey } from "../node/state/account.ts";
 import { checkDatabase } from "../node/storage/check.ts";
 import type { Action } from "../node/transaction.ts";
 import { encodeScript, puppet, type Script } from "./support/puppet.ts";
+import { randomFrom } from "./support/random.ts";
 import { signed, type TestAccount, transfer } from "./support/signing.ts";
 import { temporaryFolder } from "./support/test-chain.ts";
 
 const CLIENT_COUNT = 5;
 const ROUND_COUNT = 4;
 const CALLS_PER_ROUND = Number(process.env.POWERS_CALLS ?? 50);
-
-/** Mulberry32: a seed gives the same numbers again. */
-function randomFrom(state: number): () => number {
-  let at = state;
-  return () => {
-    at = (at + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(at ^ (at >>> 15), 1 | at);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 class Random {
   readonly #next: () => number;

@@ -14,22 +14,12 @@ import { toHex } from "../../node/rpc/json.ts";
 import { applyChanges } from "../../node/state/tree.ts";
 import { checkDatabase } from "../../node/storage/check.ts";
 import { recordsOf } from "../support/made-blocks.ts";
+import { randomFrom } from "../support/random.ts";
 import { temporaryFolder } from "../support/test-chain.ts";
 import { accounts, actionOf, deploy, dev0, replay, spawnDev, startDev, transactionHex } from "./dev-process.ts";
 
 const killCount = Number(process.env.CRASH_KILLS ?? 200);
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-
-/** Mulberry32: a seed gives the same moments again. */
-function randomFrom(state: number): () => number {
-  let at = state;
-  return () => {
-    at = (at + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(at ^ (at >>> 15), 1 | at);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 type Client = Awaited<ReturnType<typeof startDev>>["client"];
 
