@@ -11,6 +11,7 @@ import { hash } from "../node/crypto.ts";
 import { toHex } from "../node/rpc/json.ts";
 import type { Action } from "../node/transaction.ts";
 import { startLyingProxy } from "./support/lying-proxy.ts";
+import { encodeScript, puppet, type Script } from "./support/puppet.ts";
 import { withAbi } from "./support/sample-contracts.ts";
 import { testAccount, transfer } from "./support/signing.ts";
 import { temporaryFolder } from "./support/test-chain.ts";
@@ -318,6 +319,38 @@ describe("the folder of a fork", () => {
     expect(rootOf(fork)).toBe(rootOf(remote));
     expect(await list(fork, contract)).toBe("0x00000000");
   });
+});
+
+test("a contract that calls another finds what that one keeps in the base, and its root is the other node's", async () => {
+  const remote = await started({ listen: 0, deterministic: true });
+  const [dev0] = remote.accounts;
+  const codeHash = hash("code", puppet);
+  const create = (key: number): Action => {
+    const args = encodeScript([{ kind: "set", key, value: 100 + key }]);
+    return { kind: "create", codeHash, salt: new Uint8Array(32).fill(key), args, value: 0n };
+  };
+  const made = await remote.send(dev0!, [{ kind: "upload", code: puppet }, create(1), create(2), create(3)]);
+  const [outer, middle, inner] = made.receipt.actions.slice(1).map(({ created }) => created[0]!);
+  const calling = (contract: Uint8Array, script: Script): Script => [
+    { kind: "get", key: 9 },
+    { kind: "call", contract, method: "work", value: 0n, gas: 20_000_000n, script },
+    { kind: "set", key: 5, value: 5 },
+  ];
+  const script = calling(
+    middle!,
+    calling(inner!, [
+      { kind: "get", key: 3 },
+      { kind: "set", key: 3, value: 7 },
+    ]),
+  );
+  const action: Action = { kind: "call", contract: outer!, method: "work", args: encodeScript(script), value: 0n };
+  const fork = await started({ deterministic: true, fork: { url: remote.url } });
+  await fundAgain(remote);
+  const [there, here] = [await remote.send(dev0!, [action]), await fork.send(dev0!, [action])];
+  expect(there.receipt.status).toEqual({ kind: "success" });
+  expect(here.receipt.gasUsed).toBe(there.receipt.gasUsed);
+  expect(here.receipt.actions[0]!.returnData).toEqual(there.receipt.actions[0]!.returnData);
+  expect(rootOf(fork)).toBe(rootOf(remote));
 });
 
 test("a fork at a height has that height's state, written in the address or beside it", async () => {
